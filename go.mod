@@ -1,0 +1,3 @@
+module github.com/podknock/podknock
+
+go 1.26.0
