@@ -26,6 +26,8 @@ type ExpandedStep struct {
 	Create []Ref
 	// Cells are in a fixed order: by source, target, port, protocol and family, each as the file lists them.
 	Cells []Cell
+
+	world *world
 }
 
 // Cell is one knock and what it should find.
@@ -40,6 +42,9 @@ type Cell struct {
 	Reason   Reason
 	// Control proves the path of a cell that should fail; nil for cells that should not.
 	Control *Control
+
+	// births are those of the pods at both ends, so that a control is about the same pods.
+	births [2]int
 }
 
 // String names the cell in one line: "web -> mysql:3306/TCP (IPv4)".

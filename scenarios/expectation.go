@@ -1,9 +1,11 @@
 package scenarios
 
 import (
+	"go.yaml.in/yaml/v4"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/podknock/podknock/probe"
+	"github.com/podknock/podknock/scenarios/internal/strict"
 )
 
 // Expectations are a list, or left to the policies.
@@ -13,6 +15,18 @@ type Expectations struct {
 	// List is searched in order; the first that fits a cell counts.
 	List []Expectation
 }
+
+// DecodeNode reads the word or the list.
+func (e *Expectations) DecodeNode(d *strict.Decoder, node *strict.Node, path string) {
+	if node.Kind == yaml.ScalarNode && node.Value == policiesWord {
+		e.Policies = true
+		return
+	}
+	d.Decode(node, path, &e.List)
+}
+
+// policiesWord stands in place of a list of expectations.
+const policiesWord = "policies"
 
 // Expectation states the outcome of some cells.
 type Expectation struct {

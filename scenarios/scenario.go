@@ -1,10 +1,6 @@
 package scenarios
 
-import (
-	"net/netip"
-
-	corev1 "k8s.io/api/core/v1"
-)
+import "net/netip"
 
 // The only values of apiVersion and kind.
 const (
@@ -119,9 +115,4 @@ const (
 // Values lists the closed set, for the schema and for messages.
 func (ServiceType) Values() []string {
 	return []string{string(ClusterIP), string(Headless), string(NodePort)}
-}
-
-// Families are the address families that a cluster can have, in the order in which cells are listed.
-func Families() []corev1.IPFamily {
-	return []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/podknock/podknock/scenarios/internal/strict"
 )
 
 // Step changes something and says what should be found afterwards. The parts of a change happen in this order: delete, apply, label,
@@ -34,13 +36,23 @@ type Apply struct {
 	File string
 	// Policies are the objects, in the order of the file. Variables are replaced, names are still the scenario's.
 	Policies []networkingv1.NetworkPolicy
+
+	node *strict.Node
 }
+
+// DecodeNode keeps the node: policies are read when variables are known.
+func (a *Apply) DecodeNode(_ *strict.Decoder, node *strict.Node, _ string) { a.node = node }
 
 // LabelChange changes the labels of one pod or namespace.
 type LabelChange struct {
 	Object Ref `json:"-"`
 	// Labels are set; a nil value removes.
 	Labels map[string]*string `json:"-"`
+}
+
+// DecodeNode reads the mapping of labels.
+func (c *LabelChange) DecodeNode(d *strict.Decoder, node *strict.Node, path string) {
+	d.Decode(node, path, &c.Labels)
 }
 
 // RefKind is the kind of an object that a step names.
