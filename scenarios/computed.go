@@ -248,7 +248,7 @@ func serviceObject(service *Service) corev1.Service {
 // addressPool gives pods addresses for the evaluator, or none if they are not known well enough.
 type addressPool struct {
 	known bool
-	next  byte
+	next  uint16
 }
 
 // assign gives a pod an address of each family, such as clusters use.
@@ -257,9 +257,10 @@ func (p *addressPool) assign(pod *corev1.Pod) {
 		return
 	}
 	p.next++
+	high, low := byte(p.next>>8), byte(p.next)
 	for _, address := range []netip.Addr{
-		netip.AddrFrom4([4]byte{10, 244, 0, p.next}),
-		netip.AddrFrom16([16]byte{0: 0xfd, 15: p.next}),
+		netip.AddrFrom4([4]byte{10, 244, high, low}),
+		netip.AddrFrom16([16]byte{0: 0xfd, 14: high, 15: low}),
 	} {
 		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: address.String()})
 	}

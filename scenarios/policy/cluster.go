@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"net/netip"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -17,6 +19,9 @@ type Cluster struct {
 	EndpointSlices []discoveryv1.EndpointSlice
 	Nodes          []corev1.Node
 	Policies       []networkingv1.NetworkPolicy
+	// PodRanges and ServiceRanges are where the addresses of pods and Services are that are not known yet, the cluster's pod and Service
+	// CIDRs. Without a range of a family they may be anywhere in it.
+	PodRanges, ServiceRanges []netip.Prefix
 	// Plugin is what is known about the network plugin that enforces the policies. The zero value knows nothing.
 	Plugin Plugin
 }

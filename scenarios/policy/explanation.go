@@ -196,8 +196,6 @@ const (
 	// HintSplitPeer: two items of one rule, one with only a namespaceSelector and one with only a podSelector, admit more than the one
 	// item that has both.
 	HintSplitPeer HintKind = "split-peer"
-	// HintSelectsAll: an empty podSelector selects every pod of the namespace.
-	HintSelectsAll HintKind = "selects-all"
 	// HintDefaultedIngress: the policy has no ingress rules and no policyTypes, so it isolates ingress too.
 	HintDefaultedIngress HintKind = "defaulted-ingress"
 )
