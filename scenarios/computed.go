@@ -42,6 +42,16 @@ func (s *ExpandedStep) Explain(cell Cell) (policy.Explanation, error) {
 	return evaluator.Explain(query)
 }
 
+// Computed is what the policies in force at a step say that a cell should find, whatever the scenario states: [Any] where they leave it to
+// the plugin or the cluster.
+func (s *ExpandedStep) Computed(cell Cell) (Expected, error) {
+	evaluator, err := policy.Compile(s.Cluster())
+	if err != nil {
+		return "", fmt.Errorf("compile the policies of step %q: %w", s.Name, err)
+	}
+	return s.world.computed(evaluator, keyOfCell(cell))
+}
+
 // Cluster is what exists after the step's changes, in the scenario's names, as the evaluator takes it.
 func (s *ExpandedStep) Cluster() policy.Cluster { return s.world.cluster() }
 

@@ -106,25 +106,24 @@ func (e *expander) report(path, format string, args ...any) {
 // already.
 func (e *expander) addBaseline() {
 	decided := map[cellKey]decision{}
-	for i := range e.scenario.Steps {
-		for _, expectation := range e.scenario.Steps[i].Expect.List {
-			for key := range e.matches(expectation, func(Target, error) {}) {
-				decided[key] = decision{}
-			}
-		}
-		if e.scenario.Steps[i].Expect.Policies {
-			for _, key := range e.beyondPods() {
-				decided[key] = decision{}
-			}
-		}
-	}
-	for _, key := range e.betweenPods() {
-		decided[key] = decision{}
-	}
-	for key := range decided {
+	for _, key := range append(e.betweenPods(), e.namedLater(0)...) {
 		decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
 	}
 	e.finish(ExpandedStep{Name: BaselineStep, Step: -1}, decided)
+}
+
+// namedLater are the cells that steps from a given one on will name and that can be tried already.
+func (e *expander) namedLater(from int) []cellKey {
+	var keys []cellKey
+	for _, step := range e.scenario.Steps[from:] {
+		for _, expectation := range step.Expect.List {
+			keys = append(keys, e.cells(expectation)...)
+		}
+		if step.Expect.Policies {
+			keys = append(keys, e.beyondPods()...)
+		}
+	}
+	return keys
 }
 
 // addStep makes the changes of a step and decides its cells.
@@ -143,7 +142,11 @@ func (e *expander) addStep(i int) error {
 		return nil
 	}
 	decided := e.state(i)
-	for _, key := range append(e.betweenPods(), e.namedBefore()...) {
+	others := append(e.betweenPods(), e.namedBefore()...)
+	if !e.world.governed {
+		others = append(others, e.namedLater(i)...)
+	}
+	for _, key := range others {
 		if _, ok := decided[key]; ok {
 			continue
 		}

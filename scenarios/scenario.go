@@ -50,8 +50,8 @@ type Variable struct {
 	Why string `json:"why,omitempty"`
 }
 
-// External is a host outside the cluster that pods knock on. In policies, $(name) is its address; where it has one of each family,
-// $(name.IPv4) and $(name.IPv6) are.
+// External is a host outside the cluster that pods knock on. In policies, $(name) is its address and $(name.cidr) the range of this one
+// address; where it has one of each family, they are $(name.IPv4), $(name.IPv4.cidr), $(name.IPv6) and $(name.IPv6.cidr).
 type External struct {
 	Name string `json:"-"`
 	// Addresses are the default: one, or one of each family.

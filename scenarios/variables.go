@@ -77,12 +77,13 @@ func (s *Scenario) values() map[string]string {
 		values[variable.Name] = variable.Value
 	}
 	for _, external := range s.External {
-		if len(external.Addresses) == 1 {
-			values[external.Name] = external.Addresses[0].String()
-			continue
-		}
 		for _, address := range external.Addresses {
-			values[external.Name+"."+string(familyOf(address))] = address.String()
+			name := external.Name
+			if len(external.Addresses) > 1 {
+				name += "." + string(familyOf(address))
+			}
+			values[name] = address.String()
+			values[name+".cidr"] = netip.PrefixFrom(address, address.BitLen()).String()
 		}
 	}
 	return values
