@@ -61,7 +61,7 @@ type expander struct {
 	world    *world
 	// last is what each cell was last expected to find.
 	last map[cellKey]decision
-	// named are the cells that expectations named beyond those between pods and their declared ports, as far as the steps went.
+	// named are the cells that expectations named, as far as the steps went.
 	named  map[cellKey]bool
 	steps  []ExpandedStep
 	issues []issue
@@ -179,7 +179,7 @@ func (e *expander) addStep(i int) error {
 			decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
 		default:
 			e.report(strict.Index("steps", i)+".expect",
-				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}))
+				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}).withoutFamily())
 			decided[key] = decision{expected: Any}
 		}
 	}
@@ -395,7 +395,9 @@ func (e *expander) finish(step ExpandedStep, decided map[cellKey]decision) {
 	for key, decision := range decided {
 		decision.births = e.births(key)
 		e.last[key] = decision
-		e.named[key] = true
+		if decision.reason.Origin == Stated || decision.reason.Origin == Computed {
+			e.named[key] = true
+		}
 		step.Cells = append(step.Cells, e.cell(key, decision))
 	}
 	slices.SortFunc(step.Cells, e.compareCells)
