@@ -23,6 +23,8 @@ type ExpandedStep struct {
 	Delete []Ref
 	Apply  []Apply
 	Label  []LabelChange
+	// Create lists namespaces, each of which comes with its Services, and then every pod that is born in this step, those that come with
+	// their namespace included.
 	Create []Ref
 	// Cells are in a fixed order: by source, target, port, protocol and family, each as the file lists them.
 	Cells []Cell

@@ -149,7 +149,7 @@ func (e *expander) addStep(i int) error {
 	step := &e.scenario.Steps[i]
 	e.world, _ = e.world.after(step, i+1)
 	expanded := ExpandedStep{
-		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: step.Create,
+		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: e.created(step, i+1),
 	}
 	if step.Expect.Policies {
 		decided, err := e.compute()
@@ -185,6 +185,22 @@ func (e *expander) addStep(i int) error {
 	}
 	e.finish(expanded, decided)
 	return nil
+}
+
+// created lists the namespaces that a step creates, and all pods that are born in it.
+func (e *expander) created(step *Step, number int) []Ref {
+	var refs []Ref
+	for _, ref := range step.Create {
+		if ref.Kind == RefNamespace {
+			refs = append(refs, ref)
+		}
+	}
+	for _, pod := range e.world.livingPods() {
+		if e.world.pods[pod.Name].birth == number {
+			refs = append(refs, Ref{Kind: RefPod, Name: pod.Name})
+		}
+	}
+	return refs
 }
 
 // state decides the cells that the lines of a step name. The first line counts.

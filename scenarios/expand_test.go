@@ -279,6 +279,26 @@ steps:
 	}))
 }
 
+func TestANamespaceIsCreatedWithItsPods(t *testing.T) {
+	expansion, err := Expand(parse(t, `
+namespaces: {old: , new: }
+pods:
+  a: {namespace: old, ports: [80]}
+  b: {namespace: new}
+  c: {namespace: new}
+steps:
+  - {name: start, expect: policies}
+  - {name: namespace, create: [namespace/new], expect: policies}
+  - {name: pod, create: [pod/c], expect: policies}
+`), ExpandOptions{})
+	g := NewWithT(t)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(expansion.Start()).To(Equal([]Ref{{Kind: RefNamespace, Name: "old"}, {Kind: RefPod, Name: "a"}}))
+	g.Expect(expansion.Steps[0].Cells).To(BeEmpty())
+	g.Expect(expansion.Steps[1].Create).To(Equal([]Ref{{Kind: RefNamespace, Name: "new"}, {Kind: RefPod, Name: "b"}}))
+	g.Expect(expansion.Steps[2].Create).To(Equal([]Ref{{Kind: RefPod, Name: "c"}}))
+}
+
 func TestComputedExpectationsCoverAllThatIsDeclared(t *testing.T) {
 	NewWithT(t).Expect(expand(t, `
 external:
