@@ -140,9 +140,11 @@ func TestLoadReports(t *testing.T) {
 			want: []string{`sound.yaml:19: steps[0].apply[0].metadata.namespace: the namespace "kube-system" exists in the cluster and may hold ` +
 				`other pods: apply policies to the scenario's own namespaces`}},
 		{name: "a label that is none", old: "labels: {app: client}", new: "labels: {app: client!}",
-			want: []string{`sound.yaml:12: pods.client.labels.app: the label app=client! is invalid: a valid label must be an empty string or ` +
-				`consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  ` +
-				`or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`}},
+			want: []string{`sound.yaml:12: pods.client.labels.app: "client!" is no value of a label: write at most 63 letters, digits, "-", "_" ` +
+				`or ".", with a letter or digit at both ends`}},
+		{name: "a key of a label that is none", old: "labels: {app: client}", new: "labels: {app/: client}",
+			want: []string{`sound.yaml:12: pods.client.labels[app/]: "app/" is no key of a label: write at most 63 letters, digits, "-", "_" ` +
+				`or ".", with a letter or digit at both ends, perhaps after a DNS name and "/"`}},
 		{name: "a label that YAML takes for a number", old: "labels: {app: client}", new: "labels: {app: 1}",
 			want: []string{`sound.yaml:12: pods.client.labels.app: YAML does not take 1 for a text: put it in quotes`}},
 		{name: "a label in a policy that kubectl takes for a boolean", old: "matchLabels: {app: client}", new: "matchLabels: {app: yes}",
