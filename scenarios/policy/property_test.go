@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	cases = flag.Int("cases", 1500, "random cases for each property")
+	cases = flag.Int("cases", 400, "random cases for each property")
 	seed  = flag.Uint64("seed", 1, "seed of the first random case")
 )
 
