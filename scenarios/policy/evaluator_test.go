@@ -220,6 +220,8 @@ func TestServices(t *testing.T) {
 		{name: "a pod that may reach itself through its Service", policies: []string{intoWeb + "[{from: [{podSelector: {}}]}]}"}, query: "app/web -> svc:app/self:8080", verdict: Allow},
 		{name: "a node port hides the client", policies: []string{intoWeb + "[{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]}"}, query: "192.0.2.1 -> node:n2:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
 		{name: "a node port at the pod's own node may look like the node", policies: []string{intoWeb + "[]}"}, query: "192.0.2.1 -> node:n1:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
+		{name: "a node port that nodes use may look like the pod's own node", policies: []string{intoWeb + "[]}"}, query: "node:n2 -> node:n1:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
+		{name: "a node port that the pod's own node uses may look like another node", policies: []string{intoWeb + "[]}"}, query: "node:n1 -> node:n2:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
 		{name: "a node port that nobody may use", policies: []string{intoWeb + "[]}"}, query: "192.0.2.1 -> node:n2:30080", verdict: Deny},
 	})
 }

@@ -16,6 +16,7 @@ func (e *Evaluator) Explain(query Query) (Explanation, error) {
 		explanation.Verdict, explanation.Doubts = Depends, doubtNoBackend.list()
 		return explanation, nil
 	}
+	explanation.Query.Family = flows[0].family.api()
 	var doubts doubtSet
 	for i := range flows {
 		path, judged := e.path(&flows[i])

@@ -56,7 +56,7 @@ func (e *Evaluator) peerFor(p *policy, f *flow, d direction) (networkingv1.Netwo
 
 // seenThrough weakens what a peer says if the receiver may see a node's address instead of the client's.
 func (e *Evaluator) seenThrough(seen answer, f *flow, d direction) answer {
-	if d == ingress && f.front != nil && f.front.masked {
+	if d == ingress && f.masked() {
 		return seen.and(perhaps(doubtSource))
 	}
 	return seen
