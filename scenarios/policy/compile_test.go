@@ -92,7 +92,8 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 	cluster.Services = append(cluster.Services, testService("app/alias", "", ""))
 	cluster.Services[len(cluster.Services)-1].Spec.Type = corev1.ServiceTypeExternalName
 	twin := testPod("app/twin", "n1", "10.244.2.30", "", "")
-	cluster.Pods = append(cluster.Pods, twin)
+	copycat := testPod("app/copycat", "n1", "10.0.0.2", "", "")
+	cluster.Pods = append(cluster.Pods, twin, copycat)
 	evaluator := mustCompile(t, cluster)
 	v6 := Query{From: Pod("app", "web"), To: Pod("bare", "none"), Port: 80, Family: corev1.IPv6Protocol}
 	for _, row := range []struct {
@@ -108,8 +109,8 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 		{"a Service address as the source", "is the address of service app/pg", readQuery(t, "10.96.0.10 -> app/db:80")},
 		{"loopback as the source", "belongs to everybody", readQuery(t, "127.0.0.1 -> app/db:80")},
 		{"an alias as the target", "ExternalName", readQuery(t, "app/db -> svc:app/alias:80")},
-		{"an address of two pods as the target", "belongs to", readQuery(t, "app/db -> 10.244.2.30:80")},
-		{"an address of two pods as the source", "belongs to", readQuery(t, "10.244.2.30 -> app/db:80")},
+		{"an address of two pods as the target", "query target 10.244.2.30: belongs to pod app/twin and pod bare/none", readQuery(t, "app/db -> 10.244.2.30:80")},
+		{"an address of two owners as the source", "query source 10.0.0.2: belongs to node n2 and pod app/copycat", readQuery(t, "10.0.0.2 -> app/db:80")},
 		{"a port of 0", "query port 0", readQuery(t, "app/web -> app/db:0")},
 		{"a port beyond 65535", "query port 65536", readQuery(t, "app/web -> app/db:65536")},
 		{"an unknown protocol", `query protocol "ICMP"`, readQuery(t, "app/web -> app/db:80/ICMP")},
@@ -235,6 +236,22 @@ func TestBackends(t *testing.T) {
 			names.AddressType = discoveryv1.AddressTypeFQDN
 			c.EndpointSlices = []discoveryv1.EndpointSlice{second, first, names}
 		}, []string{"pod app/db 5432"}},
+		{"a pod that offers two ports under one name is two backends", "app/web -> svc:app/pg:80", func(c *Cluster) {
+			first := testSlice("s1", "app/pg", discoveryv1.Endpoint{Addresses: []string{"10.244.2.10"}, TargetRef: ref("db")})
+			second, other := *first.DeepCopy(), int32(5433)
+			second.Name, second.Ports[0].Port = "s2", &other
+			c.EndpointSlices = []discoveryv1.EndpointSlice{first, second}
+		}, []string{"pod app/db 5432", "pod app/db 5433"}},
+		{"a slice's port of another name is of another port of the Service", "app/web -> svc:app/pg:80", func(c *Cluster) {
+			c.Services[0].Spec.Ports[0].Name = "db"
+			slice := testSlice("s", "app/pg", discoveryv1.Endpoint{Addresses: []string{"10.244.2.10"}})
+			c.EndpointSlices = []discoveryv1.EndpointSlice{slice}
+		}, nil},
+		{"a slice's port of another protocol is of another port of the Service", "app/web -> svc:app/pg:80", func(c *Cluster) {
+			slice, udp := testSlice("s", "app/pg", discoveryv1.Endpoint{Addresses: []string{"10.244.2.10"}}), corev1.ProtocolUDP
+			slice.Ports[0].Protocol = &udp
+			c.EndpointSlices = []discoveryv1.EndpointSlice{slice}
+		}, nil},
 		{"a slice of the other family is none", "app/web -> svc:app/pg:80", func(c *Cluster) {
 			slice := testSlice("s", "app/pg", discoveryv1.Endpoint{Addresses: []string{"fd00:244:2::10"}})
 			slice.AddressType = discoveryv1.AddressTypeIPv6
@@ -279,6 +296,14 @@ func TestClientAddressBehindALoadBalancer(t *testing.T) {
 
 	cluster.Services[1].Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 	g.Expect(mustExplain(t, mustCompile(t, cluster), query).Verdict).To(Equal(Allow), "Local keeps the client's address")
+}
+
+func TestAddressOfOlderObjects(t *testing.T) {
+	g := NewWithT(t)
+	cluster := fixture(readPolicies(t, denyIn)...)
+	cluster.Pods[0].Status.PodIPs, cluster.Pods[0].Status.PodIP = nil, "10.244.1.99"
+	explanation := mustExplain(t, mustCompile(t, cluster), readQuery(t, "10.244.1.99 -> app/db:80"))
+	g.Expect(explanation.Paths[0].Ingress.Peer).To(Equal(Pod("app", "web")), "podIP counts where podIPs are missing")
 }
 
 func TestFamilies(t *testing.T) {

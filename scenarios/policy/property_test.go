@@ -26,8 +26,10 @@ var (
 const queriesPerCase = 8
 
 // forEach runs a property on random clusters. What it reports names the seed: -seed=N -cases=1 repeats it.
-func forEach(t *testing.T, property func(c *trial)) {
-	for i := range uint64(*cases) {
+func forEach(t *testing.T, property func(c *trial)) { forEachOf(t, *cases, property) }
+
+func forEachOf(t *testing.T, cases int, property func(c *trial)) {
+	for i := range uint64(cases) {
 		r := policytest.New(*seed + i)
 		c := &trial{T: t, r: r, seed: *seed + i, cluster: policytest.Cluster(r, policytest.Options{})}
 		for range queriesPerCase {
@@ -340,7 +342,8 @@ func (c *trial) tryChange(query, path int, end policy.End, miss policy.Miss, bef
 // price of three-valued logic, which forgets that two doubts are one; it must remain rare.
 func TestVerdictsHoldOnEveryPlugin(t *testing.T) {
 	doubtful, needless := 0, 0
-	forEach(t, func(c *trial) {
+	// Each case is compiled for 64 plugins.
+	forEachOf(t, max(*cases/8, 1), func(c *trial) {
 		unknown := c.verdicts(c.compile(c.cluster))
 		seen := make([]map[policy.Verdict]bool, len(unknown))
 		for _, plugin := range plugins() {
