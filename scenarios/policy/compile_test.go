@@ -116,6 +116,8 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 		{"an unknown protocol", `query protocol "ICMP"`, readQuery(t, "app/web -> app/db:80/ICMP")},
 		{"an unknown family", `query family "IPX"`, Query{From: Pod("app", "web"), To: Pod("app", "db"), Port: 80, Family: "IPX"}},
 		{"a family that an end lacks", "no common address family", v6},
+		{"a family that a node lacks", "no common address family", readQuery(t, "2001:db8::1 -> node:n1:80")},
+		{"a family that a Service lacks", "no common address family", readQuery(t, "2001:db8::1 -> svc:app/pg:80")},
 		{"addresses of both families", "mixes IPv4 and IPv6", readQuery(t, "192.0.2.1 -> [2001:db8::1]:80")},
 		{"no source", `query source: unknown kind ""`, Query{To: Pod("app", "db"), Port: 80}},
 		{"no target", `query target: unknown kind ""`, Query{From: Pod("app", "db"), Port: 80}},

@@ -92,6 +92,8 @@ var stories = []struct {
 	{name: "both ends are closed", query: web, verdict: Deny, terms: []TermKind{TermNoRules}, policies: []string{denyOut, denyIn}},
 	{name: "a node is not selected", query: "node:n1 -> app/db:5432", verdict: Deny, terms: []TermKind{TermPeerKind},
 		policies: []string{inTo + "[{from: [{podSelector: {}}]}]}"}},
+	{name: "a hostNetwork pod is not selected", query: "app/host -> app/db:5432", verdict: Deny, terms: []TermKind{TermPodLabel},
+		policies: []string{inTo + "[{from: [{podSelector: {matchLabels: {app: web}}}]}]}"}},
 	{name: "the own node passes", query: "node:n2 -> app/db:5432", verdict: Allow, policies: []string{denyIn}},
 	{name: "a block over pods is in doubt", query: web, verdict: Depends,
 		policies: []string{inTo + "[{from: [{ipBlock: {cidr: 10.244.0.0/16}}]}]}"}},
@@ -221,6 +223,26 @@ func TestChangesAreSmall(t *testing.T) {
 			g.Expect(end.Misses[0].Change.Result).To(Equal(Allow))
 		})
 	}
+}
+
+func TestChangesPreferSelectors(t *testing.T) {
+	g := NewWithT(t)
+	cluster := fixture(readPolicies(t, inTo+"[]}")...)
+	cluster.Plugin.BlocksMatchPods = Yes
+	ingress := mustExplain(t, mustCompile(t, cluster), readQuery(t, web)).Paths[0].Ingress
+	g.Expect(ingress.Misses[0].Change.Sentence()).To(ContainSubstring(`"podSelector":{"matchLabels":{"app":"web"}}`), "addresses of pods do not last")
+}
+
+func TestChangesAvoidLabelsThatDoNotLast(t *testing.T) {
+	g := NewWithT(t)
+	cluster := fixture(readPolicies(t, inTo+"[]}")...)
+	cluster.Pods[0].Labels = readLabels("app=web,pod-template-hash=5d8,helm.sh/chart=web-1")
+	change := func() string {
+		return mustExplain(t, mustCompile(t, cluster), readQuery(t, web)).Paths[0].Ingress.Misses[0].Change.Sentence()
+	}
+	g.Expect(change()).To(ContainSubstring(`"podSelector":{"matchLabels":{"app":"web"}}`))
+	cluster.Pods[0].Labels = readLabels("pod-template-hash=5d8")
+	g.Expect(change()).To(ContainSubstring(`"podSelector":{"matchLabels":{"pod-template-hash":"5d8"}}`), "better than all pods")
 }
 
 func TestApplyFailsWhereThePolicyDoesNotFit(t *testing.T) {

@@ -344,6 +344,7 @@ func TestVerdictsHoldOnEveryPlugin(t *testing.T) {
 	doubtful, needless := 0, 0
 	// Each case is compiled for 64 plugins.
 	forEachOf(t, max(*cases/8, 1), func(c *trial) {
+		c.cluster.Plugin = policy.Plugin{}
 		unknown := c.verdicts(c.compile(c.cluster))
 		seen := make([]map[policy.Verdict]bool, len(unknown))
 		for _, plugin := range plugins() {

@@ -16,8 +16,8 @@ import (
 )
 
 // Validate returns every reason for which the API server of Kubernetes 1.36, with its default feature gates, rejects the creation of a
-// NetworkPolicy, with the path of the field, in the order of the fields; none if it accepts. The policy may be as an author wrote it, before the API server's defaults.
-// The rules are those of pkg/apis/networking/validation in k8s.io/kubernetes.
+// NetworkPolicy, with the path of the field, in the order of the fields; none if it accepts. The policy may be as an author wrote it, before
+// the API server's defaults. The rules are those of pkg/apis/networking/validation in k8s.io/kubernetes.
 func Validate(policy *networkingv1.NetworkPolicy) field.ErrorList {
 	faults := apivalidation.ValidateObjectMeta(&policy.ObjectMeta, true, apivalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
 	spec := field.NewPath("spec")
