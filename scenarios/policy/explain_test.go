@@ -155,6 +155,27 @@ func TestSentences(t *testing.T) {
 	NewWithT(t).Expect(text.String()).To(Equal(string(wanted)), "run the test with -update and review the difference")
 }
 
+func TestHintsAreQuiet(t *testing.T) {
+	for name, policy := range map[string]string{
+		"a policy elsewhere that does its work there":                      "shop/lock: {podSelector: {matchLabels: {app: web}}}",
+		"a policy elsewhere for all pods of an empty namespace":            "void/lock: {podSelector: {}}",
+		"a policy elsewhere for the other direction":                       "shop/lock: {podSelector: {matchLabels: {app: db}}, policyTypes: [Egress]}",
+		"a policy here for the other direction that nearly selects":        "app/lock: {podSelector: {matchLabels: {app: dbb}}, policyTypes: [Egress]}",
+		"a policy here that selects nothing but means another pod":         "app/lock: {podSelector: {matchLabels: {app: hosts}}}",
+		"a policy here that selects other pods":                            "app/lock: {podSelector: {matchLabels: {app: web}}}",
+		"types without the direction where there are no rules to ignore":   "app/lock: {podSelector: {}, policyTypes: [Egress], egress: [{}]}",
+		"a namespaceSelector and a podSelector that both match":            inTo + "[{from: [{namespaceSelector: {matchLabels: {team: blue}}}, {podSelector: {matchLabels: {app: web}}}]}]}",
+		"a podSelector beside one that has a namespaceSelector of its own": inTo + "[{from: [{namespaceSelector: {matchLabels: {team: red}}, podSelector: {matchLabels: {app: x}}}, {podSelector: {matchLabels: {app: web}}}]}]}",
+		"a podSelector beside every namespace":                             inTo + "[{from: [{namespaceSelector: {}}, {podSelector: {matchLabels: {app: x}}}]}]}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			explanation := mustExplain(t, mustCompile(t, fixture(readPolicies(t, policy)...)), readQuery(t, web))
+			NewWithT(t).Expect(explanation.Paths[0].Ingress.Hints).To(BeEmpty())
+			NewWithT(t).Expect(explanation.Verdict).To(Equal(Allow))
+		})
+	}
+}
+
 func TestDecidingRule(t *testing.T) {
 	g := NewWithT(t)
 	policies := readPolicies(t,
