@@ -51,6 +51,10 @@ type Attempt struct {
 	// request there is. At most [MaxPayload].
 	Payload int `json:"payload,omitempty"`
 
+	// OpenPort is a TCP port of the same host that is known to answer. After a reset the prober then learns with a few
+	// more connects whether the reset came from as far away as the answers do, see [HopLimit]. Zero leaves that out.
+	OpenPort uint16 `json:"openPort,omitempty"`
+
 	Timing
 
 	// Loss is the measured chance that a packet is lost in one direction, from 0 to 1. Zero means not measured, and

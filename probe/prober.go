@@ -6,7 +6,7 @@ import "context"
 // hosts around it have left. It is safe for concurrent use.
 type Prober struct {
 	// Token is the run's, for responders that ask for one. Empty sends none.
-	Token string
+	Token Token
 	// Pace bounds what the prober does at once.
 	Pace Pace
 	// ResolvConf is the path of resolv.conf(5); it defaults to /etc/resolv.conf.
