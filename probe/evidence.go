@@ -16,9 +16,9 @@ type Evidence struct {
 	// ArrivalsComplete says that no arrival in question was overwritten or left out, so that a missing one proves that
 	// nothing came.
 	ArrivalsComplete bool `json:"arrivalsComplete"`
-	// Sockets are the listening sockets of the pod, and those with a SYN from one of the ports in question.
+	// Sockets are the listening sockets of the pod and its half-open connections.
 	Sockets []SocketRow `json:"sockets,omitempty"`
-	// SocketsComplete says that no row in question was left out.
+	// SocketsComplete says that no such row was left out.
 	SocketsComplete bool     `json:"socketsComplete"`
 	Counters        Counters `json:"counters"`
 	// Mark is the number of the newest arrival, for EvidenceQuestion.After of a later question.
@@ -88,9 +88,7 @@ func (w *Witness) Evidence(q EvidenceQuestion) (Evidence, error) {
 	if e.Counters, err = w.Counters(); err != nil {
 		return Evidence{}, err
 	}
-	e.Sockets, e.SocketsComplete, err = readSockets(w.procNet(), maxEvidenceSockets, func(row SocketRow) bool {
-		return row.State == SocketListening || ports[row.Remote.Port()]
-	})
+	e.Sockets, e.SocketsComplete, err = readSockets(w.procNet(), maxEvidenceSockets)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -104,15 +102,18 @@ func (e Evidence) Destination(a Attempt, o Observation, port uint16) Destination
 	if port == 0 {
 		port = o.Remote.Port()
 	}
-	return Destination{
-		Arrived:     e.arrived(a, o),
-		SYNReceived: slices.ContainsFunc(e.Sockets, func(row SocketRow) bool { return synOf(row, o) }),
-		Listening:   e.listening(transportOf(a.Protocol), netip.AddrPortFrom(o.Remote.Addr(), port)),
+	transport := transportOf(a.Protocol)
+	d := Destination{
+		Arrived:   e.arrived(transport, o),
+		Listening: e.listening(transport, netip.AddrPortFrom(o.Remote.Addr(), port)),
 	}
+	if transport == TCP {
+		d.SYNReceived = e.synReceived(o, port)
+	}
+	return d
 }
 
-func (e Evidence) arrived(a Attempt, o Observation) Known {
-	transport := transportOf(a.Protocol)
+func (e Evidence) arrived(transport Protocol, o Observation) Known {
 	for _, arrival := range e.Arrivals {
 		if !o.Nonce.IsZero() && arrival.Nonce == o.Nonce {
 			return Yes
@@ -127,10 +128,24 @@ func (e Evidence) arrived(a Attempt, o Observation) Known {
 	return Unknown
 }
 
-// synOf tells whether the row is a SYN of the attempt. Behind source address translation it is not recognised, and
-// nothing is claimed.
-func synOf(row SocketRow, o Observation) bool {
-	return row.State == SocketSYNReceived && fromAttempt(row.Remote, o)
+// synReceived tells whether a SYN of the attempt waits for its handshake to end. Such a row lives for a minute
+// (tcp_synack_retries in tcp(7)). Behind source address translation it carries another address or port: so a row
+// that is not the attempt's proves nothing, but no row at all does.
+func (e Evidence) synReceived(o Observation, port uint16) Known {
+	known := No
+	if !e.SocketsComplete {
+		known = Unknown
+	}
+	for _, row := range e.Sockets {
+		if row.State != SocketSYNReceived || row.Local.Port() != port {
+			continue
+		}
+		if fromAttempt(row.Remote, o) {
+			return Yes
+		}
+		known = Unknown
+	}
+	return known
 }
 
 func fromAttempt(remote netip.AddrPort, o Observation) bool {
@@ -141,21 +156,28 @@ func fromAttempt(remote netip.AddrPort, o Observation) bool {
 }
 
 // listening tells whether a socket takes what is sent to that address and port. A socket that is bound to another
-// address, such as loopback, does not.
+// address, such as loopback, does not. Whether one bound to [::] takes IPv4 too (IPV6_V6ONLY) cannot be seen.
 func (e Evidence) listening(transport Protocol, asked netip.AddrPort) Known {
 	if transport != TCP && transport != UDP {
 		return Unknown // the kernel's table of SCTP is not read
 	}
+	known := No
+	if !e.SocketsComplete {
+		known = Unknown
+	}
 	for _, row := range e.Sockets {
-		if row.State == SocketListening && row.Protocol == transport && row.Local.Port() == asked.Port() &&
-			(row.Local.Addr().IsUnspecified() || row.Local.Addr() == asked.Addr()) {
+		if row.State != SocketListening || row.Protocol != transport || row.Local.Port() != asked.Port() {
+			continue
+		}
+		bound := row.Local.Addr()
+		if bound == asked.Addr() || bound.IsUnspecified() && bound.Is4() == asked.Addr().Is4() {
 			return Yes
 		}
+		if bound == netip.IPv6Unspecified() {
+			known = Unknown
+		}
 	}
-	if e.SocketsComplete {
-		return No
-	}
-	return Unknown
+	return known
 }
 
 // transportOf returns the protocol that carries p to a responder.
