@@ -81,7 +81,7 @@ func (w *Witness) Evidence(q EvidenceQuestion) (Evidence, error) {
 	if w.Arrivals != nil {
 		e.Mark = w.Arrivals.Mark()
 		e.Arrivals, e.ArrivalsComplete = w.Arrivals.Find(q.After, maxEvidenceArrivals, func(a Arrival) bool {
-			return nonces[a.Nonce] || ports[a.Remote.Port()]
+			return !a.Nonce.IsZero() && nonces[a.Nonce] || ports[a.Remote.Port()]
 		})
 	}
 	var err error
