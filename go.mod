@@ -2,7 +2,10 @@ module github.com/podknock/podknock
 
 go 1.26.0
 
-require github.com/onsi/gomega v1.44.0
+require (
+	github.com/onsi/gomega v1.44.0
+	golang.org/x/sys v0.49.0
+)
 
 require (
 	github.com/google/go-cmp v0.7.0 // indirect
