@@ -2,27 +2,24 @@ package probe
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
 )
 
-// httpExchange makes one GET over HTTP/1.1 (RFC 9112) and reads the status; from a responder of ours also the body, in
-// which it says who it is. It understands no chunks: our responder sends none, and a foreign server's body is not read.
+// httpExchange makes one GET over HTTP/1.1 (RFC 9112) and reads the status, and from a responder of ours the reply to
+// the hello that the request carries. No body is read.
 type httpExchange struct {
 	message []byte
+	token   Token
 	foreign bool
 }
 
-const (
-	maxHTTPAnswer = 64 << 10
-	// nonceHeader carries the nonce, which our responder repeats in its answer.
-	nonceHeader = "Podknock-Nonce"
-)
+// maxHTTPAnswer bounds the status line and header fields that are waited for, in bytes.
+const maxHTTPAnswer = 64 << 10
 
-func newHTTPExchange(a *Attempt, nonce Nonce) (*httpExchange, error) {
+func newHTTPExchange(a *Attempt, nonce Nonce, token Token) (*httpExchange, error) {
 	request := HTTPRequest{}
 	if a.HTTP != nil {
 		request = *a.HTTP
@@ -44,24 +41,27 @@ func newHTTPExchange(a *Attempt, nonce Nonce) (*httpExchange, error) {
 			return nil, fmt.Errorf("encode HTTP request: %q holds a blank or control character", word)
 		}
 	}
-	message := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: podknock\r\nAccept: */*\r\n%s: %s\r\nConnection: close\r\n\r\n",
-		request.Path, request.Host, nonceHeader, nonce)
-	return &httpExchange{message: message, foreign: a.Foreign}, nil
+	x := &httpExchange{token: token, foreign: a.Foreign}
+	x.message = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: podknock\r\nAccept: */*\r\nConnection: close\r\n", request.Path, request.Host)
+	if !a.Foreign {
+		hello := Hello{Nonce: nonce}
+		hello.Sign(token)
+		value, err := hello.HeaderValue()
+		if err != nil {
+			return nil, err
+		}
+		x.message = fmt.Appendf(x.message, "%s: %s\r\n", HelloHeader, value)
+	}
+	x.message = append(x.message, "\r\n"...)
+	return x, nil
 }
 
 func (x *httpExchange) request() []byte { return x.message }
 
 func (x *httpExchange) receive(b []byte, eof bool, o *Observation) progress {
 	line, rest, ok := bytes.Cut(b, []byte("\n"))
-	if !ok {
-		switch {
-		case len(b) >= maxHTTPAnswer || !couldBeHTTP(b):
-			o.ForeignAnswer = printable(b)
-			return answered
-		case eof && len(b) > 0:
-			return damaged
-		}
-		return unanswered
+	if !ok && couldBeHTTP(b) {
+		return x.incomplete(b, eof, o)
 	}
 	status, ok := parseStatusLine(line)
 	if !ok {
@@ -72,21 +72,17 @@ func (x *httpExchange) receive(b []byte, eof bool, o *Observation) progress {
 	if x.foreign {
 		return answered
 	}
-	header, body, ok := cutHeader(rest)
+	fields, ok := cutFields(rest)
 	if !ok {
 		return x.incomplete(b, eof, o)
 	}
-	if length, ok := contentLength(header); ok && len(body) >= length {
-		body = body[:length]
-	} else if !eof {
-		return x.incomplete(b, eof, o)
-	}
-	var identity Identity
-	if err := json.Unmarshal(body, &identity); err != nil {
+	reply, err := ParseReplyHeader(fieldValue(fields, ReplyHeader))
+	if err != nil {
 		o.ForeignAnswer = printable(b)
 		return answered
 	}
-	o.Identity = &identity
+	o.Identity = &reply.Identity
+	o.Unsigned = x.token != "" && !reply.SignedBy(x.token)
 	return answered
 }
 
@@ -95,7 +91,7 @@ func (x *httpExchange) incomplete(b []byte, eof bool, o *Observation) progress {
 	case len(b) >= maxHTTPAnswer:
 		o.ForeignAnswer = printable(b)
 		return answered
-	case eof:
+	case eof && len(b) > 0:
 		return damaged
 	}
 	return unanswered
@@ -117,21 +113,20 @@ func parseStatusLine(line []byte) (status int, ok bool) {
 	return status, err == nil && len(digits) == 3
 }
 
-// cutHeader splits what follows the status line at the empty line.
-func cutHeader(b []byte) (header, body []byte, ok bool) {
-	if body, ok := bytes.CutPrefix(b, []byte("\r\n")); ok {
-		return nil, body, true
+// cutFields returns the header fields of what follows the status line, once the empty line has come.
+func cutFields(b []byte) (fields []byte, ok bool) {
+	if bytes.HasPrefix(b, []byte("\r\n")) {
+		return nil, true
 	}
-	return bytes.Cut(b, []byte("\r\n\r\n"))
+	fields, _, ok = bytes.Cut(b, []byte("\r\n\r\n"))
+	return fields, ok
 }
 
-func contentLength(header []byte) (length int, ok bool) {
-	for line := range bytes.SplitSeq(header, []byte("\r\n")) {
-		name, value, _ := strings.Cut(string(line), ":")
-		if strings.EqualFold(name, "Content-Length") {
-			length, err := strconv.Atoi(strings.TrimSpace(value))
-			return length, err == nil && length >= 0
+func fieldValue(fields []byte, field string) string {
+	for line := range bytes.SplitSeq(fields, []byte("\r\n")) {
+		if name, value, _ := strings.Cut(string(line), ":"); strings.EqualFold(name, field) {
+			return strings.TrimSpace(value)
 		}
 	}
-	return 0, false
+	return ""
 }

@@ -62,7 +62,7 @@ func (t *task) ask(address netip.Addr) {
 	var err error
 	switch a := t.attempt; a.Protocol {
 	case HTTP:
-		f.exchange, err = newHTTPExchange(a, t.o.Nonce)
+		f.exchange, err = newHTTPExchange(a, t.o.Nonce, t.engine.prober.Token)
 	case UDP, SCTP, TCP:
 		f.protocol = a.Protocol
 		if !a.Foreign || a.Protocol == UDP {
