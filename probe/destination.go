@@ -12,7 +12,7 @@ type Destination struct {
 	// Listening says whether a socket of the pod listens on the port, from /proc/net/{tcp,udp}.
 	Listening Known `json:"listening,omitempty"`
 	// Quiet says that the counters below belong to this attempt: they were read before and after it alone, or their sum
-	// accounts for every attempt of the batch.
+	// accounts for every attempt of the batch. All of them have been read then, and zero means none.
 	Quiet bool `json:"quiet,omitempty"`
 	// OutRsts, NoPorts and ListenDrops are what the attempt added to the counters of that name (Tcp, Udp, TcpExt) in the
 	// pod's network namespace. They prove something only in a quiet round.
