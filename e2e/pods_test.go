@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 )
 
 // newNamespace makes a namespace that the spec removes.
@@ -35,8 +34,8 @@ func agentPod(namespace, name, node string) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"name": name}},
 		Spec: corev1.PodSpec{
 			NodeName:                      node,
-			AutomountServiceAccountToken:  ptr.To(false),
-			TerminationGracePeriodSeconds: ptr.To[int64](0),
+			AutomountServiceAccountToken:  new(false),
+			TerminationGracePeriodSeconds: new(int64(0)),
 			Containers: []corev1.Container{{
 				Name: "agent", Image: *imageFlag, ImagePullPolicy: corev1.PullIfNotPresent,
 				Args: []string{"serve", "-listen", "8080/TCP,8080/UDP", "-control", "none"},
