@@ -186,7 +186,12 @@ func (c *conn) receive() (decided bool) {
 		}
 		switch f.exchange.receive(b, eof, &f.o) {
 		case answered:
-			f.answered(c)
+			if f.answered(c); f.over {
+				return true
+			}
+			continue // held: the end of the connection may have come already
+		case unheard:
+			c.close()
 			return true
 		case damaged:
 			f.o.ForeignAnswer = printable(b)

@@ -8,7 +8,10 @@ import (
 
 // icmpBudget keeps account of the ICMP errors that hosts have sent us. Linux sends one peer at most six in a burst and
 // then one per second (icmp_ratelimit in icmp(7), inet_peer_xrlim_allow in net/ipv4/inetpeer.c): when the budget of a
-// host is used up, its refusals look like drops. The budget of IPv6 refills faster; the slower rate serves for both.
+// host is used up, its refusals look like drops. An unreachable or prohibiting route of a router is charged twice
+// (ip_error in net/ipv4/route.c), which leaves three in a burst and then one in two seconds. The account assumes the
+// small burst, and the common rate for a first question; a question that stays silent is asked again when the whole
+// burst must be there, at any of these rates. The budget of IPv6 refills faster.
 type icmpBudget struct {
 	mu    sync.Mutex
 	hosts map[netip.Addr]*icmpBucket
@@ -20,7 +23,7 @@ type icmpBucket struct {
 	at     time.Time
 	// lowAt is when the budget was last seen used up.
 	lowAt time.Time
-	// reserved counts questions under way that may use a token each.
+	// reserved counts the tokens of questions under way.
 	reserved int
 	// between says that the host has refused what was meant for others: it is a box on the way to an unknown set of
 	// destinations.
@@ -28,7 +31,7 @@ type icmpBucket struct {
 }
 
 const (
-	icmpBurst = 6
+	icmpBurst = 3
 	// icmpRefill is a little longer than the kernel's second, so that a token is there when it is counted on.
 	icmpRefill = 1020 * time.Millisecond
 	// icmpHosts bounds the account; full budgets are forgotten beyond it.
@@ -61,24 +64,24 @@ func (b *icmpBudget) limitedBy(remote netip.Addr, since time.Time) (host netip.A
 	return host, limited
 }
 
-// reserve takes one token of the host for a question, or says how long to wait before asking for one again.
-func (b *icmpBudget) reserve(host netip.Addr, now time.Time) (wait time.Duration, ok bool) {
+// reserve takes tokens of the host for a question, or says how long to wait before asking for them again.
+func (b *icmpBudget) reserve(host netip.Addr, tokens int, now time.Time) (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.bucket(host, now)
-	if missing := 1 + float64(k.reserved) - k.tokens; missing > 0 {
+	if missing := float64(tokens+k.reserved) - k.tokens; missing > 0 {
 		return min(time.Duration(missing*float64(icmpRefill))+time.Millisecond, icmpRefill), false
 	}
-	k.reserved++
+	k.reserved += tokens
 	return 0, true
 }
 
 // release ends a reservation. What was spent meanwhile has been recorded on its own.
-func (b *icmpBudget) release(host netip.Addr) {
+func (b *icmpBudget) release(host netip.Addr, tokens int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if k := b.hosts[host]; k != nil {
-		k.reserved--
+		k.reserved -= tokens
 	}
 }
 

@@ -199,8 +199,8 @@ var conditions = []condition{
 	{name: "own route table: unreachable", apply: routes(wirebed.Client, "unreachable"), cells: both(unreachable)},
 	{name: "own route table: prohibit", apply: routes(wirebed.Client, "prohibit"), cells: both(blockedHere)},
 	{name: "own route table: blackhole", apply: routes(wirebed.Client, "blackhole"), cells: both(unreachable)},
-	{name: "router's route: unreachable", apply: routes(wirebed.Node1, "unreachable"), cells: both(unreachable)},
-	{name: "router's route: prohibit", apply: routes(wirebed.Node1, "prohibit"), cells: both(rejected)},
+	{name: "router's route: unreachable", apply: routes(wirebed.Node1, "unreachable"), limited: true, cells: both(unreachable)},
+	{name: "router's route: prohibit", apply: routes(wirebed.Node1, "prohibit"), limited: true, cells: both(rejected)},
 	{name: "router's route: blackhole", apply: routes(wirebed.Node1, "blackhole"), cells: both(dropped)},
 	{
 		name: "address gone",
@@ -308,12 +308,117 @@ var conditions = []condition{
 		},
 	},
 	{
+		name:  "open, 1 % of the packets lost",
+		apply: loses(1),
+		cells: lossy(0.01, false, connected),
+	},
+	{
+		name:  "open, 10 % of the packets lost",
+		apply: loses(10),
+		cells: lossy(0.1, true, connected),
+	},
+	{
+		name:  "open, 30 % of the packets lost",
+		apply: loses(30),
+		cells: lossy(0.3, true, connected),
+	},
+	{
+		name:  "nothing listens, 30 % of the packets lost",
+		apply: loses(30),
+		cells: []cell{
+			{protocol: probe.TCP, tweak: func(a *probe.Attempt) { a.Port, a.Loss = closedPort, 0.3 }, maybe: true, want: refused},
+			{protocol: probe.UDP, tweak: func(a *probe.Attempt) { a.Port, a.Loss = closedPort, 0.3 }, maybe: true, want: refused},
+		},
+	},
+	{
+		name: "dropped, 30 % of the other packets lost",
+		apply: func(n *network) {
+			loses(30)(n)
+			n.Forward(wirebed.Node2, tested+" drop")
+		},
+		cells: lossy(0.3, true, dropped),
+	},
+	{
+		name:  "200 ms of delay in each direction",
+		apply: func(n *network) { n.Delay(200 * time.Millisecond) },
+		cells: join(both(connected), []cell{
+			{protocol: probe.TCP, to: "round trip known", tweak: func(a *probe.Attempt) { a.RTT = 400 * time.Millisecond }, want: connected},
+			{protocol: probe.HTTP, want: connected},
+			{protocol: probe.TCP, to: "closed port", tweak: toClosedPort, want: refused},
+			{protocol: probe.UDP, to: "closed port", tweak: toClosedPort, want: refused},
+		}),
+	},
+	{
+		name: "dropped after 200 ms of delay in each direction",
+		apply: func(n *network) {
+			n.Delay(200 * time.Millisecond)
+			n.Forward(wirebed.Node2, tested+" drop")
+		},
+		cells: both(dropped),
+	},
+	{name: "established, then nothing changes", cells: held(connected, connected)},
+	{
+		name:      "established, then dropped, but established flows are accepted first",
+		apply:     func(n *network) { n.Forward(wirebed.Node1, "ct state established accept") },
+		meanwhile: func(n *network) { n.Forward(wirebed.Node1, tested+" drop") },
+		cells:     held(connected, connected),
+	},
+	{
+		name:      "established, then dropped",
+		meanwhile: func(n *network) { n.Forward(wirebed.Node1, tested+" drop") },
+		cells:     held(probe.Reading{Outcome: probe.Stalled}, dropped),
+	},
+	{
+		name: "established, then reset",
+		meanwhile: func(n *network) {
+			n.Forward(wirebed.Node1, fmt.Sprintf("tcp dport %d reject with tcp reset", testedPort))
+		},
+		cells: held(probe.Reading{Outcome: probe.Reset}, connected),
+	},
+	{
+		name:      "established, then rejected: administratively prohibited",
+		meanwhile: rejects("admin-prohibited", "admin-prohibited"),
+		cells: join(
+			of(probe.IPv4, held(probe.Reading{Outcome: probe.Unreachable, Inconclusive: true}, rejected)),
+			of(probe.IPv6, held(rejected, rejected))),
+	},
+	{
+		name:      "established, then rejected: port unreachable",
+		meanwhile: rejects("port-unreachable", "port-unreachable"),
+		cells:     held(rejected, rejected),
+	},
+	{
 		name: "source address translated on the way",
 		apply: func(n *network) {
 			n.Chain(wirebed.Node2, "nat hook postrouting priority 100", "masquerade")
 		},
 		cells: both(connected),
 	},
+}
+
+// loses drops packets at random in each direction, those of the tested protocols alone.
+func loses(percent int) func(*network) {
+	return func(n *network) {
+		n.Forward(wirebed.Node1, fmt.Sprintf("meta l4proto { tcp, udp, icmp, icmpv6 } numgen random mod 1000 < %d drop", 10*percent))
+	}
+}
+
+// lossy asks over TCP and UDP with the loss known. Where maybe is set the result may be inconclusive, but never wrong.
+func lossy(loss float64, maybe bool, want probe.Reading) []cell {
+	cells := both(want)
+	for i := range cells {
+		cells[i].maybe, cells[i].tweak = maybe, func(a *probe.Attempt) { a.Loss = loss }
+	}
+	return cells
+}
+
+// held asks, holds the connection and asks again. The condition changes meanwhile.
+func held(overTCP, overUDP probe.Reading) []cell {
+	hold := func(a *probe.Attempt) { a.Hold = 4 * time.Second }
+	return []cell{
+		{protocol: probe.TCP, to: "held", tweak: hold, want: overTCP},
+		{protocol: probe.UDP, to: "held", tweak: hold, want: overUDP},
+	}
 }
 
 func patiently(a *probe.Attempt) { a.Timeout = 3200 * time.Millisecond }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -164,8 +165,16 @@ type cell struct {
 type condition struct {
 	name  string
 	apply func(*network)
-	cells []cell
+	// meanwhile happens while attempts hold their connections.
+	meanwhile func(*network)
+	// limited says that ICMP errors come at most once a second whatever the bed asks for, so that only so many attempts
+	// can be answered at once.
+	limited bool
+	cells   []cell
 }
+
+// limitedBatch is how many attempts are made at once where answers are limited.
+const limitedBatch = 40
 
 func TestConditions(t *testing.T) {
 	table := &outcomeTable{}
@@ -178,7 +187,7 @@ func TestConditions(t *testing.T) {
 					c.apply(n)
 				}
 				for _, batch := range c.batches() {
-					for _, j := range n.judge(batch) {
+					for _, j := range n.judge(batch, c.meanwhile) {
 						j.check(t)
 						table.add(c, j)
 					}
@@ -217,6 +226,9 @@ func (c condition) batches() [][]knock {
 			together = append(together, knocks...)
 		}
 	}
+	if c.limited {
+		return append(batches, slices.Collect(slices.Chunk(together, limitedBatch))...)
+	}
 	return append(batches, together)
 }
 
@@ -244,14 +256,20 @@ type judgement struct {
 }
 
 // judge makes the attempts and reads their results together with the evidence that each cell asks for.
-func (n *network) judge(knocks []knock) []judgement {
+func (n *network) judge(knocks []knock, meanwhile func(*network)) []judgement {
 	n.t.Helper()
 	var attempts []probe.Attempt
 	for _, k := range knocks {
 		attempts = append(attempts, k.attempt)
 	}
 	before := n.evidence(nil).Counters
-	results := n.knock(attempts...)
+	knocked := make(chan []probe.Result, 1)
+	go func() { knocked <- n.knock(attempts...) }()
+	if meanwhile != nil {
+		time.Sleep(500 * time.Millisecond)
+		meanwhile(n)
+	}
+	results := <-knocked
 	evidence := n.evidence(results)
 
 	judgements := make([]judgement, len(knocks))
