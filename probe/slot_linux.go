@@ -6,8 +6,8 @@ import (
 )
 
 // slotQueue holds silent flights whose refusals a host may have suppressed, because its budget of ICMP errors was used
-// up. Each is asked once more when the budget has a token for it, and if it stays silent again when the whole budget is
-// there.
+// up. Each is asked once more when the budget has a token for it, and if it stays silent a second time when there is more
+// than that, because others may have used it.
 type slotQueue struct {
 	engine  *engine
 	host    netip.Addr
@@ -24,7 +24,7 @@ type slot struct {
 }
 
 // slotTurns are the tokens that a flight reserves for its turns.
-var slotTurns = [...]int{1, icmpBurst}
+var slotTurns = [...]int{1, icmpBurst / 2}
 
 // queueForSlot closes the flight's sockets, whose late retransmissions would use up tokens that others count on, and
 // lets it wait for its turn.
@@ -72,7 +72,7 @@ func (e *engine) releaseSlot(s *slot) {
 	if s == nil || s.tokens == 0 {
 		return
 	}
-	e.prober.budget.release(s.host, s.tokens)
+	e.prober.budget.release(s.host, s.tokens, e.now)
 	s.tokens = 0
 	e.slots[s.host].wake()
 }

@@ -108,6 +108,14 @@ func (n *network) knock(attempts ...probe.Attempt) []probe.Result {
 	return results
 }
 
+// useSource gives the client one of many IPv4 source addresses, and a prober that remembers nothing.
+func (n *network) useSource(i int) {
+	n.t.Helper()
+	source := fmt.Sprintf("10.77.1.%d", 10+i%200)
+	n.IP(wirebed.Client, "address replace "+source+"/24 dev right", "route replace default via 10.77.1.1 src "+source)
+	n.prober = &probe.Prober{Token: wireToken}
+}
+
 // evidence is what the server knows about the attempts of the results.
 func (n *network) evidence(results []probe.Result) probe.Evidence {
 	n.t.Helper()
@@ -167,14 +175,13 @@ type condition struct {
 	apply func(*network)
 	// meanwhile happens while attempts hold their connections.
 	meanwhile func(*network)
-	// limited says that ICMP errors come at most once a second whatever the bed asks for, so that only so many attempts
-	// can be answered at once.
+	// limited says that a host answers only limitedBatch attempts of one source, whatever the bed asks for.
 	limited bool
 	cells   []cell
 }
 
-// limitedBatch is how many attempts are made at once where answers are limited.
-const limitedBatch = 40
+// limitedBatch is how many packets a router's route answers at once.
+const limitedBatch = 2
 
 func TestConditions(t *testing.T) {
 	table := &outcomeTable{}
@@ -186,7 +193,10 @@ func TestConditions(t *testing.T) {
 				if c.apply != nil {
 					c.apply(n)
 				}
-				for _, batch := range c.batches() {
+				for i, batch := range c.batches() {
+					if c.limited {
+						n.useSource(i)
+					}
 					for _, j := range n.judge(batch, c.meanwhile) {
 						j.check(t)
 						table.add(c, j)
