@@ -128,11 +128,13 @@ func (s *ControlServer) ServeStream(ctx context.Context, stream io.ReadWriteClos
 		stream.Close()
 		c.answers.Wait()
 	}()
-	if err := c.handshake(); err != nil {
-		return fmt.Errorf("control handshake: %w", err)
+	err := c.handshake()
+	if err != nil {
+		err = fmt.Errorf("control handshake: %w", err)
+	} else {
+		c.answers.Go(func() { c.beat(streamCtx, s.options.Agent.Heartbeat) })
+		err = c.serve(ctx, streamCtx)
 	}
-	c.answers.Go(func() { c.beat(streamCtx, s.options.Agent.Heartbeat) })
-	err := c.serve(ctx, streamCtx)
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 		return nil
 	}
