@@ -18,13 +18,8 @@ func upCommand(name *string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			o.Name, o.Progress = *name, cmd.ErrOrStderr()
-			if o.Self, err = os.Executable(); err != nil {
+			if o.Self, o.Source, err = locate(o.Source); err != nil {
 				return err
-			}
-			if o.Source == "" {
-				if o.Source, err = findSource(o.Self); err != nil {
-					return err
-				}
 			}
 			return cluster.Up(cmd.Context(), o)
 		},
@@ -33,8 +28,44 @@ func upCommand(name *string) *cobra.Command {
 	cmd.Flags().StringVar((*string)(&o.Families), "ip-family", string(cluster.DualStack), "dual, ipv4 or ipv6")
 	cmd.Flags().StringVar((*string)(&o.Engine), "engine", string(cluster.KubeNetworkPolicies),
 		"who enforces NetworkPolicies: kube-network-policies, or none as with flannel")
-	cmd.Flags().StringVar(&o.Source, "source", "", "the folder e2e/lab of the repository (default: found from here or from the program)")
+	addSourceFlag(cmd, &o.Source)
 	return cmd
+}
+
+func buildCommand() *cobra.Command {
+	o := cluster.Options{}
+	cmd := &cobra.Command{
+		Use:   "build",
+		Short: "Install and build what the lab needs, without bringing it up",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			o.Progress = cmd.ErrOrStderr()
+			if o.Self, o.Source, err = locate(o.Source); err != nil {
+				return err
+			}
+			bin, err := cluster.Prepare(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), bin)
+			return nil
+		},
+	}
+	addSourceFlag(cmd, &o.Source)
+	return cmd
+}
+
+func addSourceFlag(cmd *cobra.Command, source *string) {
+	cmd.Flags().StringVar(source, "source", "", "the folder e2e/lab of the repository (default: found from here or from the program)")
+}
+
+// locate returns the paths of this program and of the lab's module.
+func locate(source string) (self, found string, err error) {
+	if self, err = os.Executable(); err != nil || source != "" {
+		return self, source, err
+	}
+	found, err = findSource(self)
+	return self, found, err
 }
 
 // findSource looks for the lab's module above the working folder and above

@@ -26,9 +26,6 @@ func Up(ctx context.Context, o Options) error {
 	if err := host.Check(); err != nil {
 		return err
 	}
-	if err := host.Install(ctx, o.Progress); err != nil {
-		return err
-	}
 	l := layout{o.Name}
 	unlock, err := lockLab(ctx, l)
 	if err != nil {
@@ -38,7 +35,7 @@ func Up(ctx context.Context, o Options) error {
 	if up, err := alreadyUp(ctx, l, o); up || err != nil {
 		return err
 	}
-	bin, err := parts.Build(ctx, parts.Options{Source: o.Source, Progress: o.Progress})
+	bin, err := Prepare(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -51,6 +48,16 @@ func Up(ctx context.Context, o Options) error {
 	}
 	fmt.Fprintf(o.Progress, "lab %q is up; kubeconfig: %s\n", o.Name, l.kubeconfig())
 	return nil
+}
+
+// Prepare installs the Debian packages and builds the programs that are
+// missing, and returns the programs' folder.
+func Prepare(ctx context.Context, o Options) (string, error) {
+	o = o.withDefaults()
+	if err := host.Install(ctx, o.Progress); err != nil {
+		return "", err
+	}
+	return parts.Build(ctx, parts.Options{Source: o.Source, Progress: o.Progress})
 }
 
 // alreadyUp tells whether a lab is up as it is wanted; its error says that it

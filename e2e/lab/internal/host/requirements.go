@@ -47,6 +47,9 @@ func Install(ctx context.Context, progress io.Writer) error {
 		return nil
 	}
 	list := strings.Join(missing, " ")
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("install %s: only root can; run: apt-get install -y %s", list, list)
+	}
 	byHand := "apt-get update && apt-get install -y --no-install-recommends " + list
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("install %s: this is not a Debian machine; what the lab needs is what Debian has in: %s", list, list)

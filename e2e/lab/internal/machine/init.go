@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -87,38 +88,44 @@ func (s Spec) apply() error {
 	return nil
 }
 
+// applyMounts puts private directories in place, and shared ones back where a
+// private one hides them. All sources are opened first: the first mount may
+// hide the source of the second.
 func (s Spec) applyMounts() error {
-	// Directories that a private one will hide are held open, to be bound again.
-	shared := map[string]*os.File{}
-	for _, dir := range s.Shared {
+	sources := map[string]*os.File{}
+	for _, dir := range append(slices.Collect(maps.Values(s.Private)), s.Shared...) {
+		if dir == "" || sources[dir] != nil {
+			continue
+		}
 		f, err := os.Open(dir)
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		shared[dir] = f
+		sources[dir] = f
 	}
-	targets := make([]string, 0, len(s.Private))
-	for target := range s.Private {
-		targets = append(targets, target)
-	}
-	sort.Strings(targets)
-	for _, target := range targets {
-		source, kind, flags := s.Private[target], "", uintptr(unix.MS_BIND|unix.MS_REC)
-		if source == "" {
-			source, kind, flags = "tmpfs", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV
-		}
-		if err := unix.Mount(source, target, kind, flags, ""); err != nil {
+	bind := func(source, target string) error {
+		path := "/proc/self/fd/" + strconv.Itoa(int(sources[source].Fd()))
+		if err := unix.Mount(path, target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 			return fmt.Errorf("mount %q on %q: %w", source, target, err)
 		}
+		return nil
 	}
-	for dir, f := range shared {
+	for _, target := range slices.Sorted(maps.Keys(s.Private)) {
+		if source := s.Private[target]; source != "" {
+			if err := bind(source, target); err != nil {
+				return err
+			}
+		} else if err := unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
+			return fmt.Errorf("mount a tmpfs on %q: %w", target, err)
+		}
+	}
+	for _, dir := range s.Shared {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		source := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
-		if err := unix.Mount(source, dir, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-			return fmt.Errorf("keep %q visible: %w", dir, err)
+		if err := bind(dir, dir); err != nil {
+			return err
 		}
 	}
 	return nil

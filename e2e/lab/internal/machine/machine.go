@@ -61,10 +61,7 @@ func Spawn(o SpawnOptions) (*Machine, error) {
 	if o.Listener != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, o.Listener)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setsid:     true,
-		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
-	}
+	cmd.SysProcAttr = InitNamespaces()
 	err = cmd.Start()
 	ordersR.Close()
 	readyW.Close()
@@ -78,6 +75,15 @@ func Spawn(o SpawnOptions) (*Machine, error) {
 		return nil, fmt.Errorf("make machine %q: %w", o.Spec.Name, err)
 	}
 	return Open(o.Spec.Name, o.Spec.Socket, o.RecordPath)
+}
+
+// InitNamespaces are the attributes of an init's process: a session and
+// namespaces of its own.
+func InitNamespaces() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{
+		Setsid:     true,
+		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+	}
 }
 
 // handOver gives the init its specification, waits until it is set up, and

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -24,13 +25,16 @@ type part struct {
 	packages []string // what to build; "tool" is all tools of the module
 	links    []string // further names of the one program built
 	rename   string   // the name that a tool gets instead of its package's
+	// versionOf is the module whose version the program reports as its own; it
+	// learns it from the linker.
+	versionOf string
 }
 
 // all is ordered so that what takes longest comes first, while patience lasts.
 var all = []part{
 	{name: "Kubernetes (about 5 minutes on 2 cores)", packages: []string{"./parts/kube"}, links: []string{
 		"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
-	}},
+	}, versionOf: "k8s.io/kubernetes"},
 	{name: "etcd", packages: []string{"./parts/etcd"}},
 	{name: "CoreDNS", packages: []string{"./parts/coredns"}},
 	{name: "containerd", dir: "containerd", packages: []string{"tool"}},
@@ -111,14 +115,18 @@ func (p part) build(ctx context.Context, o Options, bin string) error {
 		fmt.Fprintf(o.Progress, "building %s: %s so far\n", p.name, time.Since(start).Round(time.Second))
 	})
 	defer stop()
-	args := append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", bin + "/"}, p.packages...)
+	ldflags, err := p.ldflags(ctx, o.Source)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"build", "-trimpath", "-ldflags=" + ldflags, "-o", bin + "/"}, p.packages...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = filepath.Join(o.Source, p.dir)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", p.name, err, strings.TrimSpace(string(out)))
 	}
-	program := filepath.Join(bin, filepath.Base(p.packages[0]))
+	program := filepath.Join(bin, path.Base(p.packages[0]))
 	for _, link := range p.links {
 		if err := os.Symlink(filepath.Base(program), filepath.Join(bin, link)); err != nil {
 			return err
@@ -131,6 +139,26 @@ func (p part) build(ctx context.Context, o Options, bin string) error {
 	}
 	fmt.Fprintf(o.Progress, "built %s in %s\n", p.name, time.Since(start).Round(time.Second))
 	return nil
+}
+
+// ldflags strips the program, and tells it its version.
+func (p part) ldflags(ctx context.Context, source string) (string, error) {
+	flags := []string{"-s", "-w"}
+	if p.versionOf == "" {
+		return strings.Join(flags, " "), nil
+	}
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", p.versionOf)
+	cmd.Dir = source
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("find the version of %s: %w", p.versionOf, err)
+	}
+	version := strings.TrimSpace(string(out))
+	numbers := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		flags = append(flags, "-X", pkg+".gitVersion="+version, "-X", pkg+".gitMajor="+numbers[0], "-X", pkg+".gitMinor="+numbers[1])
+	}
+	return strings.Join(flags, " "), nil
 }
 
 // sourceKey names a build: the same sources and the same Go make the same key.
