@@ -1,0 +1,162 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"sort"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// request is what a client of an init may ask; exactly one field is set.
+type request struct {
+	Start *Component `json:"start,omitempty"`
+	Stop  string     `json:"stop,omitempty"` // a component's name
+	List  bool       `json:"list,omitempty"`
+}
+
+type response struct {
+	Error  string  `json:"error,omitempty"`
+	States []State `json:"states,omitempty"`
+}
+
+const (
+	requestTimeout = 20 * time.Second // an answer waits for stopGrace at most
+	stopGrace      = 10 * time.Second // between SIGTERM and SIGKILL
+)
+
+// supervisor runs a machine's components.
+type supervisor struct {
+	mu         sync.Mutex
+	components map[string]*running
+}
+
+// running is a component and, once done is closed, how it ended.
+type running struct {
+	state State
+	done  chan struct{}
+}
+
+func newSupervisor() *supervisor { return &supervisor{components: map[string]*running{}} }
+
+func (s *supervisor) answer(conn net.Conn) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(requestTimeout))
+	var req request
+	if err := json.NewDecoder(conn).Decode(&req); err != nil {
+		_ = json.NewEncoder(conn).Encode(response{Error: fmt.Sprintf("read request: %v", err)})
+		return
+	}
+	var err error
+	switch {
+	case req.Start != nil:
+		err = s.start(*req.Start)
+	case req.Stop != "":
+		err = s.stop(req.Stop)
+	}
+	resp := response{States: s.list()}
+	if err != nil {
+		resp.Error = err.Error()
+	}
+	_ = json.NewEncoder(conn).Encode(resp)
+}
+
+func (s *supervisor) start(c Component) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.components[c.Name]; old != nil && old.state.Running() {
+		return fmt.Errorf("start %q: it runs already", c.Name)
+	}
+	log, err := os.OpenFile(c.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("start %q: %w", c.Name, err)
+	}
+	defer log.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return fmt.Errorf("start %q: %w", c.Name, err)
+	}
+	defer null.Close()
+	// The lock is held until the child is known, so that reap cannot come first.
+	process, err := os.StartProcess(c.Argv[0], c.Argv, &os.ProcAttr{
+		Dir: "/", Env: c.Env, Files: []*os.File{null, log, log}, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return fmt.Errorf("start %q: %w", c.Name, err)
+	}
+	s.components[c.Name] = &running{state: State{Name: c.Name, PID: process.Pid, Log: c.Log}, done: make(chan struct{})}
+	return process.Release()
+}
+
+func (s *supervisor) stop(name string) error {
+	s.mu.Lock()
+	c := s.components[name]
+	if c == nil {
+		s.mu.Unlock()
+		return fmt.Errorf("stop %q: this machine does not run it", name)
+	}
+	s.signal(c, unix.SIGTERM)
+	s.mu.Unlock()
+	select {
+	case <-c.done:
+		return nil
+	case <-time.After(stopGrace):
+	}
+	s.mu.Lock()
+	s.signal(c, unix.SIGKILL)
+	s.mu.Unlock()
+	<-c.done
+	return nil
+}
+
+// signal needs the lock: a pid that was reaped may be somebody else's.
+func (s *supervisor) signal(c *running, sig unix.Signal) {
+	if c.state.Running() {
+		_ = unix.Kill(c.state.PID, sig)
+	}
+}
+
+func (s *supervisor) list() []State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := make([]State, 0, len(s.components))
+	for _, c := range s.components {
+		states = append(states, c.state)
+	}
+	sort.Slice(states, func(i, j int) bool { return states[i].Name < states[j].Name })
+	return states
+}
+
+// reap collects every child that has ended: components, and the orphans that
+// an init inherits, such as container shims.
+func (s *supervisor) reap() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		if pid <= 0 || err != nil {
+			return
+		}
+		for _, c := range s.components {
+			if c.state.PID != pid {
+				continue
+			}
+			c.state.PID = 0
+			c.state.Exit = exitText(status)
+			close(c.done)
+		}
+	}
+}
+
+func exitText(status unix.WaitStatus) string {
+	if status.Signaled() {
+		return status.Signal().String()
+	}
+	return fmt.Sprintf("exit status %d", status.ExitStatus())
+}
