@@ -3,14 +3,10 @@ package scenarios
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/scenarios/policy"
@@ -205,122 +201,4 @@ func (s *Scenario) nodeOf(name string) string {
 		}
 	}
 	return ""
-}
-
-func namespaceObject(name string, labels map[string]string) corev1.Namespace {
-	return corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
-}
-
-func dnsObject() corev1.Pod {
-	return corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: dnsNamespace, Name: dnsPod, Labels: map[string]string{dnsLabel: dnsPod}},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "dns", Ports: []corev1.ContainerPort{
-			{Name: "dns", ContainerPort: dnsPort, Protocol: corev1.ProtocolUDP},
-			{Name: "dns-tcp", ContainerPort: dnsPort, Protocol: corev1.ProtocolTCP},
-		}}}},
-	}
-}
-
-func containerPorts(ports []Port) []corev1.ContainerPort {
-	result := make([]corev1.ContainerPort, len(ports))
-	for i, port := range ports {
-		result[i] = corev1.ContainerPort{Name: port.Name, ContainerPort: port.Number, Protocol: port.Protocol}
-	}
-	return result
-}
-
-// serviceObject is a Service with the scenario's names. Ports without a name get one, because the API wants names where there are several.
-func serviceObject(service *Service) corev1.Service {
-	object := corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: service.Namespace, Name: service.Name},
-		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, Selector: service.Selector},
-	}
-	switch service.Type {
-	case Headless:
-		object.Spec.ClusterIP = corev1.ClusterIPNone
-	case NodePort:
-		object.Spec.Type = corev1.ServiceTypeNodePort
-	}
-	for i, port := range service.Ports {
-		target := intstr.FromString(port.Target)
-		if number, err := strconv.ParseInt(port.Target, 10, 32); err == nil {
-			target = intstr.FromInt32(int32(number))
-		}
-		name := port.Name
-		if name == "" {
-			name = "port-" + strconv.Itoa(i+1)
-		}
-		object.Spec.Ports = append(object.Spec.Ports, corev1.ServicePort{
-			Name: name, Port: port.Number, TargetPort: target, Protocol: port.Protocol,
-		})
-	}
-	return object
-}
-
-// addressPool gives pods and Services addresses for the evaluator, or none if they are not known well enough.
-type addressPool struct {
-	known bool
-	next  uint16
-}
-
-// assign gives a pod an address of each family, in ranges such as clusters use.
-func (p *addressPool) assign(pod *corev1.Pod) {
-	if !p.known {
-		return
-	}
-	for _, address := range p.take() {
-		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: address})
-	}
-	pod.Status.PodIP = pod.Status.PodIPs[0].IP
-}
-
-// assignService does the same for a Service that has addresses.
-func (p *addressPool) assignService(service *corev1.Service) {
-	if p.known && service.Spec.ClusterIP == "" {
-		service.Spec.ClusterIPs = p.take()
-		service.Spec.ClusterIP = service.Spec.ClusterIPs[0]
-	}
-}
-
-// take gives the next address of each family.
-func (p *addressPool) take() []string {
-	p.next++
-	high, low := byte(p.next>>8), byte(p.next)
-	return []string{
-		netip.AddrFrom4([4]byte{10, 244, high, low}).String(),
-		netip.AddrFrom16([16]byte{0: 0xfd, 14: high, 15: low}).String(),
-	}
-}
-
-// privateRanges are where pods, nodes and Services have their addresses: RFC 1918, RFC 6598 and RFC 4193.
-var privateRanges = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("fc00::/7"),
-}
-
-// blocksTouchPrivate reports whether some ipBlock may hold the address of a pod. Only then does it matter which addresses the pods have,
-// and no scenario can know them.
-func (w *world) blocksTouchPrivate() bool {
-	touches := func(peers []networkingv1.NetworkPolicyPeer) bool {
-		return slices.ContainsFunc(peers, func(peer networkingv1.NetworkPolicyPeer) bool {
-			if peer.IPBlock == nil {
-				return false
-			}
-			block, err := netip.ParsePrefix(peer.IPBlock.CIDR)
-			return err != nil || slices.ContainsFunc(privateRanges, block.Overlaps)
-		})
-	}
-	for _, policy := range w.policies {
-		for _, rule := range policy.Spec.Ingress {
-			if touches(rule.From) {
-				return true
-			}
-		}
-		for _, rule := range policy.Spec.Egress {
-			if touches(rule.To) {
-				return true
-			}
-		}
-	}
-	return false
 }
