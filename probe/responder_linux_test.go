@@ -1,5 +1,3 @@
-//go:build linux
-
 package probe
 
 import (
@@ -190,17 +188,19 @@ func TestResponderAnswersHellosOverUDP(t *testing.T) {
 				conn := connected(t, "udp", to)
 				_, err := conn.Write(datagram)
 				NewWithT(t).Expect(err).NotTo(HaveOccurred())
-				// A second, good hello shows when an answer to the first would have come.
+				// The answer to a second, good hello shows that no more is to come.
 				last := NewHello(testToken, []byte("last"))
 				_, err = conn.Write(mustAppend(last.Append(nil)))
 				NewWithT(t).Expect(err).NotTo(HaveOccurred())
-				buffer := make([]byte, maxDatagram)
-				n, err := conn.Read(buffer)
-				NewWithT(t).Expect(err).NotTo(HaveOccurred())
-				if reply, err := ParseHelloReply(buffer[:n]); err == nil && reply.Identity.Nonce == last.Nonce {
-					return nil
+				var answer []byte
+				for buffer := make([]byte, maxDatagram); ; {
+					n, err := conn.Read(buffer)
+					NewWithT(t).Expect(err).NotTo(HaveOccurred())
+					if reply, err := ParseHelloReply(buffer[:n]); err == nil && reply.Identity.Nonce == last.Nonce {
+						return answer
+					}
+					answer = bytes.Clone(buffer[:n])
 				}
-				return buffer[:n]
 			}
 			anonymous, padded, signed := NewHello("", nil), NewHello("", make([]byte, 200)), NewHello(testToken, make([]byte, 4<<10))
 			reply := anonymous.Reply(testIdentity, testSource)
@@ -314,4 +314,32 @@ func TestResponderOverSCTP(t *testing.T) {
 		return
 	}
 	g.Expect(r.Listening()).To(HaveLen(2))
+}
+
+// Whatever somebody says over TCP, the responder ends the conversation and never answers with a hello.
+func FuzzResponderConnection(f *testing.F) {
+	signed := NewHello(testToken, []byte("echo"))
+	f.Add(mustAppend(signed.Append(nil)))
+	f.Add([]byte("GET / HTTP/1.1\r\nPodknock-Hello: f5504b4e\r\n\r\n"))
+	f.Add([]byte("HEAD / HTTP/1.0\r\n\r\n"))
+	f.Add([]byte("hello?\n"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		r := &Responder{options: ResponderOptions{Identity: testIdentity, Token: testToken, Arrivals: &ArrivalLog{}}}
+		visitor, conn := net.Pipe()
+		go func() {
+			visitor.Write(said)
+			visitor.Close()
+		}()
+		heard := make(chan []byte)
+		go func() {
+			b, _ := io.ReadAll(visitor)
+			heard <- b
+		}()
+		r.serveConnection(conn, TCP)
+		if answer := <-heard; len(answer) > 0 {
+			if _, err := ParseHello(answer); err == nil {
+				t.Fatalf("the answer %q is a hello", answer)
+			}
+		}
+	})
 }
