@@ -55,6 +55,8 @@ func classifyAnswer(a Attempt, o Observation) Reading {
 		return Reading{Outcome: WrongResponder, Reason: fmt.Sprintf(format, args...)}
 	}
 	switch id := o.Identity; {
+	case a.Foreign && a.Protocol == HTTP && o.HTTPStatus == 0:
+		return wrong("%s answered with %q, which is no HTTP", o.Remote, o.ForeignAnswer)
 	case a.Foreign:
 		return Reading{Outcome: Connected, Reason: foreignReason(a, o)}
 	case id == nil:

@@ -51,6 +51,15 @@ func (t *outcomeTable) add(c condition, j judgement) {
 	}
 }
 
+// conditions returns the names of those that have a row.
+func (t *outcomeTable) conditions() map[string]bool {
+	names := map[string]bool{}
+	for _, row := range t.rows {
+		names[row.condition] = true
+	}
+	return names
+}
+
 func describe(r probe.Reading) string {
 	text := "`" + string(r.Outcome) + "`"
 	var details []string

@@ -26,6 +26,13 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if os.Getenv(responderEnvironment) != "" {
+		if err := serveUntilEOF(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	// Conditions wait most of the time: more of them than processors can be under way.
 	if runtime.GOMAXPROCS(0) < 8 {
 		flag.Set("test.parallel", "8")
@@ -205,9 +212,10 @@ func TestConditions(t *testing.T) {
 			})
 		}
 	})
-	if !t.Failed() && flag.Lookup("test.run").Value.String() == "" {
-		table.compare(t)
+	if t.Failed() || len(table.conditions()) < len(conditions) {
+		return // not all of them were to run
 	}
+	table.compare(t)
 }
 
 // batches splits the cells into what can be asked at once and what must be asked alone.
