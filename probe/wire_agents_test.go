@@ -5,7 +5,6 @@ package probe_test
 import (
 	"context"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -25,7 +24,7 @@ func runAgent(t *testing.T, bed *wirebed.Bed, place wirebed.Place, path, pod str
 	g := NewWithT(t)
 	agent := exec.Command(path, "serve", "-listen", "8080,8080/UDP", "-control", agentControl)
 	agent.Env = []string{"PODKNOCK_TOKEN=" + string(wireToken), "POD_NAME=" + pod, "POD_UID=uid-of-" + pod}
-	agent.Stderr = os.Stderr
+	agent.Stderr = t.Output()
 	bed.In(place, func() { g.Expect(agent.Start()).To(Succeed()) })
 	t.Cleanup(func() {
 		agent.Process.Kill()
