@@ -146,6 +146,7 @@ var wireZone = zone{
 const clusterConf = "nameserver 10.77.3.2\nsearch wire.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
 
 func TestNamesOnTheWire(t *testing.T) {
+	t.Parallel()
 	server := netip.MustParseAddrPort("10.77.3.2:53")
 	for _, tc := range []struct {
 		name    string

@@ -194,6 +194,7 @@ type condition struct {
 const limitedBatch = 2
 
 func TestConditions(t *testing.T) {
+	t.Parallel()
 	table := &outcomeTable{}
 	t.Run("all", func(t *testing.T) {
 		for _, c := range conditions {
