@@ -46,7 +46,7 @@ var _ = Describe("the lab is airtight", Label("lab"), func() {
 		}
 		Expect(links).To(BeNumerically(">=", 7), "a bridge, and a veth pair for each other machine")
 		// A veth pair has two ends: none of them may be on this side.
-		for _, line := range traces() {
+		for _, line := range traces(suiteLab) {
 			if strings.HasPrefix(line, "link ") {
 				Expect(line).NotTo(ContainSubstring("@if"), "a link of this machine leads into a namespace")
 			}

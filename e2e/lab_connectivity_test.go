@@ -17,7 +17,7 @@ import (
 
 var _ = Describe("pods of the lab", Label("lab"), func() {
 	It("reach each other on one node and across nodes, over IPv4 and IPv6, by pod IP, Service, NodePort and name", func(ctx SpecContext) {
-		namespace := newNamespace(ctx)
+		namespace := newNamespace(ctx, "baseline")
 		nodes := nodeNames(ctx)
 		pods := runPods(ctx,
 			agentPod(namespace, "client", nodes[0]),
@@ -57,7 +57,7 @@ var _ = Describe("pods of the lab", Label("lab"), func() {
 	}, SpecTimeout(2*tooLong))
 
 	It("answer on a port of their node", func(ctx SpecContext) {
-		namespace := newNamespace(ctx)
+		namespace := newNamespace(ctx, "privileged")
 		nodes := nodeNames(ctx)
 		server := agentPod(namespace, "server", nodes[1])
 		server.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080, HostPort: 18080}}
@@ -70,7 +70,7 @@ var _ = Describe("pods of the lab", Label("lab"), func() {
 	}, SpecTimeout(tooLong))
 
 	It("resolve names of the world outside, and learn that others do not exist", func(ctx SpecContext) {
-		client := runPods(ctx, agentPod(newNamespace(ctx), "client", nodeNames(ctx)[0]))[0]
+		client := runPods(ctx, agentPod(newNamespace(ctx, "baseline"), "client", nodeNames(ctx)[0]))[0]
 		expectKnock(ctx, client, probe.Connected, "dns://api.world.test", "dns://api.world.test?tcp")
 		expectKnock(ctx, client, probe.DNSFailure, "dns://nobody.world.test")
 	}, SpecTimeout(tooLong))

@@ -20,10 +20,10 @@ var _ = Describe("a lab", Label("lab"), func() {
 	var name string
 	BeforeEach(func(ctx SpecContext) {
 		name = fmt.Sprintf("spec%d", GinkgoRandomSeed()%10000)
-		before := traces()
+		before := traces(name)
 		DeferCleanup(func(ctx SpecContext) {
 			lab(ctx, name, "down")
-			Eventually(traces).WithTimeout(10*time.Second).Should(Equal(before), "down leaves nothing")
+			Eventually(traces).WithArguments(name).WithTimeout(10*time.Second).Should(Equal(before), "down leaves nothing")
 			lab(ctx, name, "down") // again is harmless
 		}, NodeTimeout(time.Minute))
 	})
@@ -53,6 +53,11 @@ var _ = Describe("a lab", Label("lab"), func() {
 		up.Stdout, up.Stderr = &out, &out
 		Expect(up.Start()).To(Succeed())
 		// Inside the machine, so that nobody else's etcd can be meant.
+		etcdLog := filepath.Join("/var/lib/podknock", name, "logs", "control-plane-etcd.log")
+		Eventually(ctx, func() (string, error) {
+			data, err := os.ReadFile(etcdLog)
+			return string(data), err
+		}).WithPolling(20 * time.Millisecond).Should(ContainSubstring("serving client traffic"))
 		Eventually(ctx, func() error {
 			return labCommand(ctx, name, "exec", "control-plane", "--", "sh", "-c", "kill -9 $(pidof etcd)").Run()
 		}).WithPolling(50 * time.Millisecond).Should(Succeed())

@@ -23,7 +23,7 @@ var _ = Describe("the lab's policy engine", Label("lab"), func() {
 	// it, while a client that the policy does not select is answered throughout.
 	DescribeTable("turns attempts into silence and its removal restores them, on one node and across, both families",
 		func(ctx SpecContext, direction networkingv1.PolicyType, selected string) {
-			namespace := newNamespace(ctx)
+			namespace := newNamespace(ctx, "baseline")
 			nodes := nodeNames(ctx)
 			pods := runPods(ctx,
 				agentPod(namespace, "client", nodes[0]),
@@ -53,7 +53,7 @@ var _ = Describe("the lab's policy engine", Label("lab"), func() {
 	)
 
 	It("tells hosts of the world apart by ipBlock, and the pod still resolves names", func(ctx SpecContext) {
-		namespace := newNamespace(ctx)
+		namespace := newNamespace(ctx, "baseline")
 		client := runPods(ctx, agentPod(namespace, "client", nodeNames(ctx)[0]))[0]
 		allowed := []string{url("tcp", "203.0.113.10", 443), url("tcp", "2001:db8:1::10", 443)}
 		excepted := []string{url("tcp", "203.0.113.11", 443), url("tcp", "2001:db8:1::11", 443)}
@@ -82,7 +82,7 @@ var _ = Describe("the lab's policy engine", Label("lab"), func() {
 	}, SpecTimeout(tooLong))
 
 	It("tells hosts of the world apart that come in by pod IP and by NodePort", func(ctx SpecContext) {
-		namespace := newNamespace(ctx)
+		namespace := newNamespace(ctx, "baseline")
 		server := runPods(ctx, agentPod(namespace, "server", nodeNames(ctx)[0]))[0]
 		service := newService(ctx, server)
 		targets := podTargets(server)

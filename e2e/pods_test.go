@@ -12,11 +12,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// newNamespace makes a namespace that the spec removes.
-func newNamespace(ctx context.Context) string {
+// agentContainer is the name of the agent's container in every pod.
+const agentContainer = "agent"
+
+// newNamespace makes a namespace that the spec removes, for pods of a level
+// of the Pod Security Standards.
+func newNamespace(ctx context.Context, level string) string {
 	GinkgoHelper()
 	namespace, err := clientset.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "podknock-e2e-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
+		GenerateName: "podknock-e2e-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": level},
 	}}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx SpecContext) {
@@ -37,13 +41,12 @@ func agentPod(namespace, name, node string) *corev1.Pod {
 			AutomountServiceAccountToken:  new(false),
 			TerminationGracePeriodSeconds: new(int64(0)),
 			Containers: []corev1.Container{{
-				Name: "agent", Image: *imageFlag, ImagePullPolicy: corev1.PullIfNotPresent,
+				Name: agentContainer, Image: *imageFlag, ImagePullPolicy: corev1.PullIfNotPresent,
 				Args: []string{"serve", "-listen", "8080/TCP,8080/UDP", "-control", "none"},
 				Env: []corev1.EnvVar{
 					field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace"),
 					field("POD_UID", "metadata.uid"), field("NODE_NAME", "spec.nodeName"),
 				},
-				Stdin: true, // so that it can be attached to
 			}},
 		},
 	}

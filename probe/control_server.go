@@ -80,7 +80,7 @@ func (s *ControlServer) Serve(ctx context.Context, listener net.Listener) error 
 	defer streams.Wait()
 	slots := make(chan struct{}, s.options.Streams)
 	for {
-		conn, err := listener.Accept()
+		conn, err := accept(ctx, listener)
 		if ctx.Err() != nil {
 			if err == nil {
 				conn.Close()

@@ -208,10 +208,13 @@ var conditions = []condition{
 			n.IP(wirebed.Server, fmt.Sprintf("address del %s/24 dev left", wirebed.Server4), fmt.Sprintf("address del %s/64 dev left", wirebed.Server6))
 			n.IP(wirebed.Node2, "neighbour flush all")
 		},
-		cells: join(both(dropped), []cell{
+		cells: []cell{
+			// On a busy machine the attempt takes so long that it sees the truth.
+			{protocol: probe.TCP, want: dropped, or: unreachable},
+			{protocol: probe.UDP, want: dropped, or: unreachable},
 			{protocol: probe.TCP, to: "timeout 3.2 s", tweak: patiently, want: unreachable},
 			{protocol: probe.UDP, to: "timeout 3.2 s", tweak: patiently, want: unreachable},
-		}),
+		},
 	},
 	{
 		name:  "dropped by the sender's own output filter",
