@@ -66,7 +66,7 @@ type expander struct {
 	issues []issue
 	// work counts the cells looked at, see maxWork.
 	work int
-	// ranks are the places of endpoints and of ports in a matrix.
+	// endpointRanks and portRanks remember the places of endpoints and ports in a matrix.
 	endpointRanks map[Endpoint][3]int
 	portRanks     map[knock]int
 }
@@ -178,7 +178,8 @@ func (e *expander) addStep(i int) error {
 			decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
 		default:
 			e.report(strict.Index("steps", i)+".expect",
-				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}).withoutFamily())
+				"nothing says what %s should find, which is new while policies are in force: add a line for it",
+				e.cell(key, decision{}).withoutFamily())
 			decided[key] = decision{expected: Any}
 		}
 	}
