@@ -190,8 +190,12 @@ type condition struct {
 	cells   []cell
 }
 
-// limitedBatch is how many packets a router's route answers at once.
-const limitedBatch = 2
+const (
+	// wholeBatch bounds the attempts that are made at once, and so what they ask of the witness.
+	wholeBatch = 160
+	// limitedBatch is how many packets a router's route answers at once.
+	limitedBatch = 2
+)
 
 func TestConditions(t *testing.T) {
 	t.Parallel()
@@ -248,10 +252,14 @@ func (c condition) batches() [][]knock {
 			together = append(together, knocks...)
 		}
 	}
-	if c.limited {
-		return append(batches, slices.Collect(slices.Chunk(together, limitedBatch))...)
+	size := wholeBatch
+	switch {
+	case c.limited:
+		size = limitedBatch
+	case c.meanwhile != nil:
+		size = max(1, len(together)) // because it happens once
 	}
-	return append(batches, together)
+	return append(batches, slices.Collect(slices.Chunk(together, size))...)
 }
 
 // knock is one attempt of a cell.
@@ -292,7 +300,13 @@ func (n *network) judge(knocks []knock, meanwhile func(*network)) []judgement {
 		meanwhile(n)
 	}
 	results := <-knocked
-	evidence := n.evidence(results)
+	var witnessed []probe.Result
+	for i, k := range knocks {
+		if k.view != fromHere {
+			witnessed = append(witnessed, results[i])
+		}
+	}
+	evidence := n.evidence(witnessed)
 
 	judgements := make([]judgement, len(knocks))
 	for i, k := range knocks {
