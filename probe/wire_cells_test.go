@@ -119,4 +119,12 @@ func held(overTCP, overUDP probe.Reading) []cell {
 	}
 }
 
+// removeServer takes the server's addresses away, while the router still has a route to them.
+func removeServer(n *network) {
+	n.IP(wirebed.Server, fmt.Sprintf("address del %s/24 dev left", wirebed.Server4), fmt.Sprintf("address del %s/64 dev left", wirebed.Server6))
+	n.IP(wirebed.Node2, "neighbour flush all")
+}
+
 func patiently(a *probe.Attempt) { a.Timeout = 3200 * time.Millisecond }
+
+func impatiently(a *probe.Attempt) { a.ICMPWait = -1 }
