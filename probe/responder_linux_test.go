@@ -277,8 +277,8 @@ func TestResponderAnswersFromTheAddressThatWasAsked(t *testing.T) {
 
 func TestResponderServesMoreVisitorsThanItHasRoomFor(t *testing.T) {
 	g := NewWithT(t)
-	to := answers(t, TCP, loopbacks[0], ResponderOptions{Connections: 2})
-	for range 6 { // six who say nothing, each for 300 ms
+	to := answers(t, TCP, loopbacks[0], ResponderOptions{Connections: 1})
+	for range 3 { // three who say nothing, each for 300 ms
 		connected(t, "tcp", to)
 	}
 	conn := connected(t, "tcp", to)
@@ -287,6 +287,30 @@ func TestResponderServesMoreVisitorsThanItHasRoomFor(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = ReadHelloReply(conn)
 	g.Expect(err).NotTo(HaveOccurred())
+}
+
+func TestResponderKeepsNoRoomForPortsThatNobodyVisits(t *testing.T) {
+	g := NewWithT(t)
+	r, err := Listen(t.Context(), ResponderOptions{
+		Ports: []Port{{0, TCP}, {0, TCP}, {0, TCP}}, Addresses: loopbacks[:1], Connections: 1,
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		r.Serve(ctx)
+	}()
+	defer func() { cancel(); <-served }()
+	for _, to := range r.Listening() {
+		conn := connected(t, "tcp", to)
+		hello := NewHello("", nil)
+		_, err := conn.Write(mustAppend(hello.Append(nil)))
+		g.Expect(err).NotTo(HaveOccurred())
+		_, err = ReadHelloReply(conn)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(conn.Close()).To(Succeed())
+	}
 }
 
 func TestListenSaysWhatCannotBeOpened(t *testing.T) {
