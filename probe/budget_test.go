@@ -27,7 +27,7 @@ func TestICMPBudgetOfTheDestination(t *testing.T) {
 	for range icmpBurst {
 		_, limited := b.limitedBy(host, budgetStart)
 		g.Expect(limited).To(BeFalse(), "the burst is not used up")
-		b.spent(from(host, portClosed), host, budgetStart)
+		b.spent(from(host, portClosed), host, time.Millisecond, budgetStart)
 	}
 	by, limited := b.limitedBy(host, budgetStart)
 	g.Expect(limited).To(BeTrue())
@@ -54,7 +54,7 @@ func TestICMPBudgetOfABoxOnTheWay(t *testing.T) {
 	g := NewWithT(t)
 	var b icmpBudget
 	for range icmpBurst {
-		b.spent(from(testRouter, portClosed), testRemote.Addr(), budgetStart)
+		b.spent(from(testRouter, portClosed), testRemote.Addr(), time.Millisecond, budgetStart)
 	}
 	by, limited := b.limitedBy(netip.MustParseAddr("10.9.9.9"), budgetStart)
 	g.Expect(limited).To(BeTrue(), "it may be on the way to any destination")
@@ -68,7 +68,7 @@ func TestICMPBudgetOfARouterThatChargesTwice(t *testing.T) {
 	var b icmpBudget
 	prohibited := from(testRouter, ICMP{Version: 4, Type: 3, Code: 13})
 	for range icmpBurstSlow {
-		b.spent(prohibited, testRemote.Addr(), budgetStart)
+		b.spent(prohibited, testRemote.Addr(), time.Millisecond, budgetStart)
 	}
 	_, limited := b.limitedBy(testRemote.Addr(), budgetStart)
 	g.Expect(limited).To(BeTrue())
@@ -80,6 +80,14 @@ func TestICMPBudgetOfARouterThatChargesTwice(t *testing.T) {
 	wait, ok := b.reserve(testRouter, 1, after(4*time.Second))
 	g.Expect(ok).To(BeFalse(), "each question ends the quiet")
 	g.Expect(wait).To(Equal(icmpQuiet))
+
+	var patient icmpBudget
+	gone := from(testRouter, ICMP{Version: 4, Type: 3, Code: 1})
+	for range icmpBurstSlow {
+		patient.spent(gone, testRemote.Addr(), 3*time.Second, budgetStart)
+	}
+	_, limited = patient.limitedBy(testRemote.Addr(), budgetStart)
+	g.Expect(limited).To(BeFalse(), "nobody had the address: that is no route's answer")
 }
 
 func TestICMPBudgetForgetsHosts(t *testing.T) {
@@ -87,10 +95,10 @@ func TestICMPBudgetForgetsHosts(t *testing.T) {
 	var b icmpBudget
 	host := netip.MustParseAddr("10.0.0.0")
 	for range 2 * icmpHosts {
-		b.spent(from(host, portClosed), host, budgetStart)
+		b.spent(from(host, portClosed), host, time.Millisecond, budgetStart)
 		host = host.Next()
 	}
-	b.spent(from(host, portClosed), host, after(time.Hour))
+	b.spent(from(host, portClosed), host, time.Millisecond, after(time.Hour))
 	g.Expect(len(b.hosts)).To(Equal(1))
 }
 
