@@ -30,7 +30,7 @@ type ControlOptions struct {
 	Agent Agent
 	// Results, if any, gets each result as one line of JSON.
 	Results io.Writer
-	// Streams bounds the streams that are served at once; more are turned away. Zero means 8.
+	// Streams bounds the streams that one listener serves at once; more are turned away. Zero means 8.
 	Streams int
 }
 

@@ -204,14 +204,14 @@ func transportOf(p Protocol) Protocol {
 }
 
 // InQuietRound adds what the counters of the destination say about an attempt that was made alone between before
-// and after.
+// and after. Packets received are counted for UDP alone: the control stream moves Tcp InSegs itself, and a segment
+// that TCP takes is either answered or counted in ListenDrops.
 func (d Destination) InQuietRound(protocol Protocol, before, after Counters) Destination {
 	added := after.Since(before)
 	d.Quiet = true
 	d.OutRsts = int(added.OutRsts)
 	d.NoPorts = int(added.NoPorts)
 	d.ListenDrops = int(added.ListenDrops)
-	d.InPackets = int(added.InSegs)
 	if transportOf(protocol) == UDP {
 		d.InPackets = int(added.InDatagrams + added.NoPorts + added.InErrors)
 	}
