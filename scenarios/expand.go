@@ -1,0 +1,439 @@
+package scenarios
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/podknock/podknock/probe"
+	"github.com/podknock/podknock/scenarios/internal/strict"
+)
+
+// ExpandOptions are the facts about a cluster that decide which cells there are.
+type ExpandOptions struct {
+	// Families are those that the cluster has, the first being that of its DNS. None means IPv4 alone.
+	Families []corev1.IPFamily
+}
+
+// Expand writes a scenario out: what is done in each step, and each cell with what it should find. Steps are added where a control is
+// missing: one before the first policy, and one after the last step without any policy. The error says that a computed expectation could not
+// be computed; it does not occur for a scenario that a [Loader] has accepted.
+func Expand(s *Scenario, options ExpandOptions) (*Expansion, error) {
+	expander := newExpander(s, options.Families)
+	if err := expander.run(); err != nil {
+		return nil, fmt.Errorf("expand scenario %q: %w", s.Metadata.Name, err)
+	}
+	return &Expansion{Scenario: s, Steps: expander.steps}, nil
+}
+
+// Names of the steps that are added.
+const (
+	BaselineStep = "before any policy"
+	RemovalStep  = "after all policies are deleted"
+)
+
+// cellKey identifies a cell within a step.
+type cellKey struct {
+	from Endpoint
+	knock
+	family corev1.IPFamily
+}
+
+// decision is what a cell should find, and between which lives of its pods that was said.
+type decision struct {
+	expected Expected
+	reason   Reason
+	births   [2]int
+}
+
+// issue is a fault that shows only when a scenario is written out.
+type issue struct {
+	path    string
+	message string
+}
+
+// expander is the state of writing a scenario out.
+type expander struct {
+	scenario *Scenario
+	families []corev1.IPFamily
+	world    *world
+	// last is what each cell was last expected to find.
+	last map[cellKey]decision
+	// named are the cells that expectations named beyond those between pods and their declared ports, as far as the steps went.
+	named  map[cellKey]bool
+	steps  []ExpandedStep
+	issues []issue
+	// work counts the cells looked at, see maxWork.
+	work int
+}
+
+// maxWork bounds the cells that expanding looks at. It is far beyond what a run could try.
+const maxWork = 2_000_000
+
+func newExpander(s *Scenario, families []corev1.IPFamily) *expander {
+	if len(families) == 0 {
+		families = []corev1.IPFamily{corev1.IPv4Protocol}
+	}
+	return &expander{
+		scenario: s, families: families, world: newWorld(s), last: map[cellKey]decision{}, named: map[cellKey]bool{},
+	}
+}
+
+func (e *expander) run() error {
+	if len(e.scenario.Steps) > 0 && len(e.scenario.Steps[0].Apply) > 0 {
+		e.addBaseline()
+	}
+	for i := range e.scenario.Steps {
+		if err := e.addStep(i); err != nil {
+			return err
+		}
+		if e.work > maxWork {
+			e.report("steps", "the scenario has more than %d cells: make it smaller", maxWork)
+			return nil
+		}
+	}
+	e.addControls()
+	return nil
+}
+
+func (e *expander) report(path, format string, args ...any) {
+	e.issues = append(e.issues, issue{path, fmt.Sprintf(format, args...)})
+}
+
+// addBaseline adds the step before the first policy: the cells between pods, and those that any step will name and that can be tried
+// already.
+func (e *expander) addBaseline() {
+	decided := map[cellKey]decision{}
+	for _, key := range append(e.betweenPods(), e.namedLater(0)...) {
+		decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
+	}
+	e.finish(ExpandedStep{Name: BaselineStep, Step: -1}, decided)
+}
+
+// namedLater are the cells that steps from a given one on will name and that can be tried already.
+func (e *expander) namedLater(from int) []cellKey {
+	var keys []cellKey
+	for _, step := range e.scenario.Steps[from:] {
+		for _, expectation := range step.Expect.List {
+			keys = append(keys, e.cells(expectation)...)
+		}
+		if step.Expect.Policies {
+			keys = append(keys, e.beyondPods()...)
+		}
+	}
+	return keys
+}
+
+// addStep makes the changes of a step and decides its cells.
+func (e *expander) addStep(i int) error {
+	step := &e.scenario.Steps[i]
+	e.world, _ = e.world.after(step, i+1)
+	expanded := ExpandedStep{
+		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: step.Create,
+	}
+	if step.Expect.Policies {
+		decided, err := e.compute()
+		if err != nil {
+			return fmt.Errorf("step %q: %w", step.Name, err)
+		}
+		e.finish(expanded, decided)
+		return nil
+	}
+	decided := e.state(i)
+	others := append(e.betweenPods(), e.namedBefore()...)
+	if !e.world.governed {
+		others = append(others, e.namedLater(i)...)
+	}
+	for _, key := range others {
+		if _, ok := decided[key]; ok {
+			continue
+		}
+		before, ok := e.last[key]
+		switch {
+		case ok && before.births == e.births(key):
+			if before.reason.Origin == Stated {
+				before.reason.Origin = Kept
+			}
+			decided[key] = before
+		case !e.world.governed:
+			decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
+		default:
+			e.report(strict.Index("steps", i)+".expect",
+				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}))
+			decided[key] = decision{expected: Any}
+		}
+	}
+	e.finish(expanded, decided)
+	return nil
+}
+
+// state decides the cells that the lines of a step name. The first line counts.
+func (e *expander) state(i int) map[cellKey]decision {
+	decided := map[cellKey]decision{}
+	for j, expectation := range e.scenario.Steps[i].Expect.List {
+		path := strict.Index(strict.Index("steps", i)+".expect", j)
+		line := 0
+		if lines := e.scenario.source.lines; i < len(lines) && j < len(lines[i]) {
+			line = lines[i][j]
+		}
+		matched, fresh := 0, 0
+		for key := range e.matches(expectation, func(to Target, err error) { e.report(path, "%v", err) }) {
+			matched++
+			if _, ok := decided[key]; ok {
+				continue
+			}
+			fresh++
+			decided[key] = decision{
+				expected: expectation.Outcome, reason: Reason{Origin: Stated, File: e.scenario.source.file, Line: line},
+			}
+			e.checkUndeclared(path, key, expectation.Outcome)
+		}
+		switch {
+		case matched == 0:
+			e.report(path, "no cell fits this line: check from, to and family")
+		case fresh == 0:
+			e.report(path, "earlier lines decide every cell of this one: move it up or remove it")
+		}
+	}
+	return decided
+}
+
+// checkUndeclared reports an expectation that a port on which nobody listens cannot meet.
+func (e *expander) checkUndeclared(path string, key cellKey, outcome Expected) {
+	switch outcome {
+	case Blocked, Any, Expected(probe.Refused), Expected(probe.Timeout), Expected(probe.Rejected):
+		return
+	}
+	if declared, known := e.scenario.listens(key.knock); known && !declared {
+		e.report(path, "%s declares no port %d/%s, so %s can't be expected: declare the port, or expect refused, blocked, timeout or rejected",
+			key.to, key.port, key.protocol, outcome)
+	}
+}
+
+// matches iterates over the cells that an expectation names in the present world. Names that mean nothing are passed to fail, once each.
+func (e *expander) matches(expectation Expectation, fail func(to Target, err error)) func(yield func(cellKey) bool) {
+	return func(yield func(cellKey) bool) {
+		type aim struct {
+			knocks   []knock
+			wildcard bool
+		}
+		var aims []aim
+		for _, to := range expectation.To {
+			knocks, err := e.world.knocks(to)
+			if err != nil {
+				fail(to, err)
+			}
+			aims = append(aims, aim{knocks, to.Kind == TargetAll})
+		}
+		for _, from := range expectation.From {
+			sources, err := e.world.sources(from)
+			if err != nil {
+				fail(Target{}, err)
+			}
+			for _, source := range sources {
+				for _, aim := range aims {
+					for _, k := range aim.knocks {
+						if e.work++; e.work > maxWork {
+							return
+						}
+						if (from.Wildcard() || aim.wildcard) && e.reachesItself(source, k.to) {
+							continue
+						}
+						for _, family := range e.familiesOf(source, k.to) {
+							if expectation.Family != "" && string(expectation.Family) != string(family) {
+								continue
+							}
+							if !yield(cellKey{source, k, family}) {
+								return
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// reachesItself reports whether a knock may come back to the pod that made it. Wildcards leave that out.
+func (e *expander) reachesItself(source, to Endpoint) bool {
+	if source == to {
+		return true
+	}
+	switch to.Kind {
+	case EndpointService, EndpointServiceName, EndpointNodePort:
+		return source.Kind == EndpointPod && e.world.selects(e.scenario.service(to.Name), e.scenario.pod(source.Name))
+	}
+	return false
+}
+
+// familiesOf are the families in which two endpoints can meet.
+func (e *expander) familiesOf(from, to Endpoint) []corev1.IPFamily {
+	families := e.families
+	for _, endpoint := range []Endpoint{from, to} {
+		switch endpoint.Kind {
+		case EndpointDNS:
+			families = families[:min(1, len(families))]
+		case EndpointExternal:
+			own := addressFamilies(e.scenario.externalHost(endpoint.Name).Addresses)
+			families = slices.DeleteFunc(slices.Clone(families), func(f corev1.IPFamily) bool {
+				return !slices.Contains(own, Family(f))
+			})
+		}
+	}
+	return families
+}
+
+// betweenPods are the cells that every step has: each pod and each declared port of each other pod.
+func (e *expander) betweenPods() []cellKey {
+	return e.cells(Expectation{From: []Source{{}}, To: []Target{{Kind: TargetAll}}})
+}
+
+// beyondPods are the cells from pods to every declared port of Services and external hosts, which computed expectations cover too.
+func (e *expander) beyondPods() []cellKey {
+	var targets []Target
+	for _, service := range e.scenario.Services {
+		if _, ok := e.world.namespaces[service.Namespace]; !ok {
+			continue
+		}
+		kind := TargetNamed
+		if service.Type == Headless {
+			kind = TargetName
+		}
+		targets = append(targets, Target{Kind: kind, Name: service.Name})
+	}
+	for _, external := range e.scenario.External {
+		if len(external.Ports) > 0 {
+			targets = append(targets, Target{Kind: TargetNamed, Name: external.Name})
+		}
+	}
+	return e.cells(Expectation{From: []Source{{}}, To: targets})
+}
+
+// cells lists what an expectation of sound names matches.
+func (e *expander) cells(expectation Expectation) []cellKey {
+	return slices.Collect(e.matches(expectation, func(Target, error) {}))
+}
+
+// namedBefore are the cells that earlier steps named and that can still be tried.
+func (e *expander) namedBefore() []cellKey {
+	var keys []cellKey
+	for key := range e.named {
+		if e.possible(key.from) && e.possible(key.to) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// possible reports whether an endpoint exists now.
+func (e *expander) possible(endpoint Endpoint) bool {
+	switch endpoint.Kind {
+	case EndpointPod:
+		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Name})
+	case EndpointNode:
+		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Node})
+	case EndpointNodePort:
+		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Node}) && e.possible(Endpoint{Kind: EndpointService, Name: endpoint.Name})
+	case EndpointService, EndpointServiceName:
+		return e.world.lives(Ref{Kind: RefNamespace, Name: e.scenario.service(endpoint.Name).Namespace})
+	}
+	return true
+}
+
+// births says which lives of its pods a cell is about.
+func (e *expander) births(key cellKey) [2]int {
+	return [2]int{e.birth(key.from), e.birth(key.to)}
+}
+
+// birth of a Service is that of the youngest pod behind it.
+func (e *expander) birth(endpoint Endpoint) int {
+	switch endpoint.Kind {
+	case EndpointPod:
+		return e.world.pods[endpoint.Name].birth
+	case EndpointNode:
+		return e.world.pods[endpoint.Node].birth
+	case EndpointService, EndpointServiceName, EndpointNodePort:
+		youngest := 0
+		for _, pod := range e.world.livingPods() {
+			if e.world.selects(e.scenario.service(endpoint.Name), pod) {
+				youngest = max(youngest, e.world.pods[pod.Name].birth)
+			}
+		}
+		return youngest
+	}
+	return 0
+}
+
+// finish adds a step with its cells in order.
+func (e *expander) finish(step ExpandedStep, decided map[cellKey]decision) {
+	step.world = e.world
+	for key, decision := range decided {
+		decision.births = e.births(key)
+		e.last[key] = decision
+		e.named[key] = true
+		step.Cells = append(step.Cells, e.cell(key, decision))
+	}
+	slices.SortFunc(step.Cells, e.compareCells)
+	e.steps = append(e.steps, step)
+}
+
+func (e *expander) cell(key cellKey, d decision) Cell {
+	return Cell{
+		From: key.from, To: key.to, Port: key.port, Protocol: key.protocol, Family: key.family,
+		Expected: d.expected, Reason: d.reason, births: d.births,
+	}
+}
+
+func keyOfCell(c Cell) cellKey {
+	return cellKey{c.From, knock{c.To, c.Port, c.Protocol}, c.Family}
+}
+
+// compareCells orders cells by source, target, port, protocol and family, each as the file lists them.
+func (e *expander) compareCells(a, b Cell) int {
+	return cmp.Or(
+		e.compareEndpoints(a.From, b.From),
+		e.compareEndpoints(a.To, b.To),
+		cmp.Compare(e.portRank(a), e.portRank(b)),
+		cmp.Compare(a.Port, b.Port),
+		cmp.Compare(b.Protocol, a.Protocol), // UDP before TCP, as DNS asks
+		slices.Index(e.families, a.Family)-slices.Index(e.families, b.Family),
+	)
+}
+
+// endpointOrder is the order of kinds in a matrix.
+var endpointOrder = []EndpointKind{
+	EndpointPod, EndpointService, EndpointServiceName, EndpointNodePort, EndpointNode, EndpointDNS, EndpointHostName, EndpointExternal,
+}
+
+func (e *expander) compareEndpoints(a, b Endpoint) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(endpointOrder, a.Kind), slices.Index(endpointOrder, b.Kind)),
+		cmp.Compare(e.nameRank(a), e.nameRank(b)),
+		cmp.Compare(a.Name, b.Name),
+		cmp.Compare(e.nameRank(podEndpoint(a.Node)), e.nameRank(podEndpoint(b.Node))),
+	)
+}
+
+// nameRank is the place of an endpoint in its section of the file.
+func (e *expander) nameRank(endpoint Endpoint) int {
+	switch endpoint.Kind {
+	case EndpointPod:
+		return slices.IndexFunc(e.scenario.Pods, func(p Pod) bool { return p.Name == endpoint.Name })
+	case EndpointService, EndpointServiceName, EndpointNodePort:
+		return slices.IndexFunc(e.scenario.Services, func(s Service) bool { return s.Name == endpoint.Name })
+	case EndpointExternal:
+		return slices.IndexFunc(e.scenario.External, func(x External) bool { return x.Name == endpoint.Name })
+	}
+	return 0
+}
+
+// portRank is the place of a cell's port among those that the target declares; undeclared ones come last.
+func (e *expander) portRank(c Cell) int {
+	ports, _ := e.scenario.declaredPorts(c.To)
+	if i := slices.IndexFunc(ports, func(p Port) bool { return p.Number == c.Port && p.Protocol == c.Protocol }); i >= 0 {
+		return i
+	}
+	return len(ports)
+}
