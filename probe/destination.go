@@ -6,12 +6,13 @@ type Destination struct {
 	// Arrived says whether the log has this attempt: its nonce, or for TCP an accept from one of its source ports.
 	// Unknown if the log could not be read whole.
 	Arrived Known `json:"arrived,omitempty"`
-	// SYNReceived says that a SYN_RECV row named one of the attempt's source ports: the SYN came, the SYN-ACK did not
-	// come back.
-	SYNReceived bool `json:"synReceived,omitempty"`
+	// SYNReceived says whether a SYN_RECV row names one of the attempt's source ports: then the SYN came, and the SYN-ACK
+	// or its acknowledgement was lost.
+	SYNReceived Known `json:"synReceived,omitempty"`
 	// Listening says whether a socket of the pod listens on the port, from /proc/net/{tcp,udp}.
 	Listening Known `json:"listening,omitempty"`
-	// Quiet says that the counters below were read before and after this attempt alone.
+	// Quiet says that the counters below belong to this attempt: they were read before and after it alone, or their sum
+	// accounts for every attempt of the batch. All of them have been read then, and zero means none.
 	Quiet bool `json:"quiet,omitempty"`
 	// OutRsts, NoPorts and ListenDrops are what the attempt added to the counters of that name (Tcp, Udp, TcpExt) in the
 	// pod's network namespace. They prove something only in a quiet round.

@@ -73,13 +73,17 @@ type Observation struct {
 	Connect  time.Duration `json:"connectNs,omitempty"`
 	Exchange time.Duration `json:"exchangeNs,omitempty"`
 
+	// Held says that the connection was answered once and then held: all that follows concerns its later fate.
+	Held bool `json:"held,omitempty"`
+
 	// Errno is the name of the deciding error, such as ECONNREFUSED, and Call where it came from.
 	Errno string `json:"errno,omitempty"`
 	Call  Call   `json:"call,omitempty"`
 	// ICMP is the message from the error queue that came with it.
 	ICMP *ICMP `json:"icmp,omitempty"`
-	// RefusedHops is a lower bound of the remaining hop limit of a reset, RefusedHopsBelow an upper one; zero is not
-	// learnt.
+	// EOF says that the peer closed the connection before it had answered.
+	EOF bool `json:"eof,omitempty"`
+	// ResetHops compares who reset with who answers elsewhere on the host, where Attempt.OpenPort asked for it.
 	ResetHops *HopLimit `json:"resetHops,omitempty"`
 	// ICMPLimited says that the budget of ICMP errors of the destination or of a box on the way was used up while this
 	// attempt stayed silent, so that a refusal may have been suppressed.
@@ -90,8 +94,10 @@ type Observation struct {
 
 	// Identity is what the responder said, whoever it was.
 	Identity *Identity `json:"identity,omitempty"`
-	// Foreign is set where somebody answered who is not a responder of ours: the first bytes, quoted, at most 64.
-	Foreign string `json:"foreignAnswer,omitempty"`
+	// Unsigned says that the prober has a token and that the answer was not signed with it.
+	Unsigned bool `json:"unsigned,omitempty"`
+	// ForeignAnswer holds the first bytes of an answer that is none of our responder's, at most 64.
+	ForeignAnswer string `json:"foreignAnswer,omitempty"`
 	// HTTPStatus is the status code of an HTTP attempt.
 	HTTPStatus int `json:"httpStatus,omitempty"`
 
@@ -126,12 +132,10 @@ type ICMP struct {
 	MTU uint32 `json:"mtu,omitempty"`
 }
 
-// HopLimit compares the distance of whoever sends resets with that of whoever answers: learnt with IP_MINTTL, which
-// drops packets that travelled too far. Zero means not learnt.
+// HopLimit compares the hop limit (TTL) with which resets arrive with that of the answers of the same address. It is
+// learnt with IP_MINTTL and IPV6_MINHOPCOUNT, which drop packets that travelled too far. Zero means not learnt.
 type HopLimit struct {
-	// Reset is the largest hop limit at which the reset still arrived.
-	Reset int `json:"reset,omitempty"`
-	// Answer is the largest hop limit at which a SYN-ACK of the same address still arrived.
+	Reset  int `json:"reset,omitempty"`
 	Answer int `json:"answer,omitempty"`
 }
 
