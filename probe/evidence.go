@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,8 +17,10 @@ type Evidence struct {
 	// ArrivalsComplete says that no arrival in question was overwritten or left out, so that a missing one proves that
 	// nothing came.
 	ArrivalsComplete bool `json:"arrivalsComplete"`
-	// Sockets are the listening sockets of the pod and its half-open connections.
+	// Sockets are the listening sockets of the pod, and those that received a SYN from one of the ports in question.
 	Sockets []SocketRow `json:"sockets,omitempty"`
+	// OtherSYNs are the ports of the pod that received a SYN from another port than those in question.
+	OtherSYNs []uint16 `json:"otherSyns,omitempty"`
 	// SocketsComplete says that no such row was left out.
 	SocketsComplete bool     `json:"socketsComplete"`
 	Counters        Counters `json:"counters"`
@@ -36,12 +39,13 @@ type EvidenceQuestion struct {
 	After uint64 `json:"after,omitempty"`
 }
 
-// MaxQuestion bounds the nonces and the ports of one question, each.
-const MaxQuestion = 4096
+// MaxQuestion bounds the nonces and the ports of one question, each, so that the answer fits a line of the control
+// protocol.
+const MaxQuestion = 2048
 
 const (
-	maxEvidenceArrivals = 4 * MaxQuestion
-	maxEvidenceSockets  = 2 * MaxQuestion
+	maxEvidenceArrivals = MaxQuestion
+	maxEvidenceSockets  = MaxQuestion
 )
 
 // Witness gathers evidence in the pod that it runs in. The zero value knows no arrivals.
@@ -88,10 +92,18 @@ func (w *Witness) Evidence(q EvidenceQuestion) (Evidence, error) {
 	if e.Counters, err = w.Counters(); err != nil {
 		return Evidence{}, err
 	}
-	e.Sockets, e.SocketsComplete, err = readSockets(w.procNet(), maxEvidenceSockets)
+	others := make(map[uint16]bool)
+	e.Sockets, e.SocketsComplete, err = readSockets(w.procNet(), maxEvidenceSockets, func(row SocketRow) bool {
+		if row.State == SocketSYNReceived && !ports[row.Remote.Port()] {
+			others[row.Local.Port()] = true
+			return false
+		}
+		return true
+	})
 	if err != nil {
 		return Evidence{}, err
 	}
+	e.OtherSYNs = slices.Sorted(maps.Keys(others))
 	return e, nil
 }
 
@@ -133,7 +145,7 @@ func (e Evidence) arrived(transport Protocol, o Observation) Known {
 // that is not the attempt's proves nothing, but no row at all does.
 func (e Evidence) synReceived(o Observation, port uint16) Known {
 	known := No
-	if !e.SocketsComplete {
+	if !e.SocketsComplete || slices.Contains(e.OtherSYNs, port) {
 		known = Unknown
 	}
 	for _, row := range e.Sockets {
@@ -192,14 +204,14 @@ func transportOf(p Protocol) Protocol {
 }
 
 // InQuietRound adds what the counters of the destination say about an attempt that was made alone between before
-// and after.
+// and after. Packets received are counted for UDP alone: the control stream moves Tcp InSegs itself, and a segment
+// that TCP takes is either answered or counted in ListenDrops.
 func (d Destination) InQuietRound(protocol Protocol, before, after Counters) Destination {
 	added := after.Since(before)
 	d.Quiet = true
 	d.OutRsts = int(added.OutRsts)
 	d.NoPorts = int(added.NoPorts)
 	d.ListenDrops = int(added.ListenDrops)
-	d.InPackets = int(added.InSegs)
 	if transportOf(protocol) == UDP {
 		d.InPackets = int(added.InDatagrams + added.NoPorts + added.InErrors)
 	}

@@ -41,6 +41,8 @@ func TestEvidenceDestination(t *testing.T) {
 			Evidence{Sockets: []SocketRow{halfOpen("10.244.2.9:40002")}}, TCP, 0, Destination{SYNReceived: Yes}},
 		{"a SYN of an unknown address may be ours behind address translation",
 			Evidence{Sockets: []SocketRow{halfOpen("192.0.2.1:1")}, SocketsComplete: true}, TCP, 0, Destination{SYNReceived: Unknown, Listening: No}},
+		{"a SYN from a port that was not asked about may be ours behind address translation",
+			Evidence{OtherSYNs: []uint16{8080}, SocketsComplete: true}, TCP, 0, Destination{SYNReceived: Unknown, Listening: No}},
 		{"a SYN for another port is not the attempt's",
 			Evidence{Sockets: []SocketRow{halfOpen("10.244.2.9:40002")}, SocketsComplete: true}, TCP, 9090, Destination{SYNReceived: No, Listening: No}},
 		{"a socket listens on every address",
@@ -71,7 +73,7 @@ func TestDestinationInQuietRound(t *testing.T) {
 	after := Counters{InSegs: 6, OutRsts: 2, InDatagrams: 4, NoPorts: 1, InErrors: 1, ListenDrops: 1}
 	known := Destination{Arrived: No}
 	g.Expect(known.InQuietRound(TCP, before, after)).To(Equal(
-		Destination{Arrived: No, Quiet: true, OutRsts: 1, NoPorts: 1, ListenDrops: 1, InPackets: 1}))
+		Destination{Arrived: No, Quiet: true, OutRsts: 1, NoPorts: 1, ListenDrops: 1}))
 	g.Expect(known.InQuietRound(UDP, before, after)).To(Equal(
 		Destination{Arrived: No, Quiet: true, OutRsts: 1, NoPorts: 1, ListenDrops: 1, InPackets: 3}))
 }
@@ -81,7 +83,7 @@ func TestWitness(t *testing.T) {
 		g := NewWithT(t)
 		w := Witness{ProcNet: procNetFixture}
 		_, err := w.Evidence(EvidenceQuestion{Ports: make([]uint16, MaxQuestion+1)})
-		g.Expect(err).To(MatchError("evidence: question names 0 nonces and 4097 ports, at most 4096 of each are allowed"))
+		g.Expect(err).To(MatchError("evidence: question names 0 nonces and 2049 ports, at most 2048 of each are allowed"))
 	})
 	t.Run("tables that cannot be read are an error", func(t *testing.T) {
 		g := NewWithT(t)
@@ -95,6 +97,14 @@ func TestWitness(t *testing.T) {
 		e, err := w.Evidence(EvidenceQuestion{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(e.ArrivalsComplete).To(BeFalse())
+	})
+	t.Run("a row of a port in question is told apart", func(t *testing.T) {
+		g := NewWithT(t)
+		w := Witness{ProcNet: procNetFixture}
+		e, err := w.Evidence(EvidenceQuestion{Ports: []uint16{40000}})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(e.Sockets).To(ContainElement(HaveField("State", SocketSYNReceived)))
+		g.Expect(e.OtherSYNs).To(Equal([]uint16{443}))
 	})
 	t.Run("the log is searched by nonce and by port, after the mark", func(t *testing.T) {
 		g := NewWithT(t)
@@ -110,7 +120,8 @@ func TestWitness(t *testing.T) {
 		g.Expect(e.Mark).To(Equal(uint64(4)))
 		g.Expect(e.ArrivalsComplete).To(BeTrue())
 		g.Expect(e.Arrivals).To(Equal([]Arrival{{Number: 2, Remote: from(2), Nonce: nonce}, {Number: 4, Remote: from(4)}}))
-		g.Expect(e.Sockets).To(HaveLen(6))
+		g.Expect(e.Sockets).To(HaveLen(4), "those that listen")
+		g.Expect(e.OtherSYNs).To(Equal([]uint16{443, 8080}))
 		g.Expect(e.Counters.OutRsts).To(Equal(uint64(11)))
 	})
 }

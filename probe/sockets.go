@@ -39,11 +39,14 @@ const (
 	stateUDPUnconnected = "07"
 )
 
-// readSockets returns the rows of the tables in dir (/proc/net or alike) that are in one of our states, at most limit.
-// It is complete unless limit left one out. The tables of IPv6 are missing where the kernel lacks it.
-func readSockets(dir string, limit int) (rows []SocketRow, complete bool, err error) {
+// readSockets returns the rows of the tables in dir (/proc/net or alike) that keep wants, at most limit. It is complete
+// unless limit left one out. The tables of IPv6 are missing where the kernel lacks it.
+func readSockets(dir string, limit int, keep func(SocketRow) bool) (rows []SocketRow, complete bool, err error) {
 	complete = true
 	collect := func(row SocketRow) {
+		if !keep(row) {
+			return
+		}
 		if len(rows) == limit {
 			complete = false
 			return

@@ -11,7 +11,8 @@ import (
 
 func TestReadSockets(t *testing.T) {
 	g := NewWithT(t)
-	rows, complete, err := readSockets(procNetFixture, 100)
+	every := func(SocketRow) bool { return true }
+	rows, complete, err := readSockets(procNetFixture, 100, every)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(complete).To(BeTrue())
 	at := netip.MustParseAddrPort
@@ -24,7 +25,7 @@ func TestReadSockets(t *testing.T) {
 		{UDP, SocketListening, at("0.0.0.0:53"), netip.AddrPort{}},
 	}))
 
-	rows, complete, err = readSockets(procNetFixture, 5)
+	rows, complete, err = readSockets(procNetFixture, 5, every)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(rows).To(HaveLen(5))
 	g.Expect(complete).To(BeFalse(), "a row was left out")
@@ -32,7 +33,7 @@ func TestReadSockets(t *testing.T) {
 
 func TestReadSocketsOfThisKernel(t *testing.T) {
 	g := NewWithT(t)
-	_, complete, err := readSockets("/proc/self/net", 1<<20)
+	_, complete, err := readSockets("/proc/self/net", 1<<20, func(SocketRow) bool { return true })
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(complete).To(BeTrue())
 }
