@@ -51,6 +51,11 @@ type Attempt struct {
 	// request there is. At most [MaxPayload].
 	Payload int `json:"payload,omitempty"`
 
+	// Hold keeps the first answered connection (UDP: the socket) for this long and asks once more on it; the outcome is
+	// that of the second question, or of what ended the connection before. It shows what a policy does to established
+	// flows. Only a responder that shares the prober's token waits that long, up to two minutes.
+	Hold time.Duration `json:"holdNs,omitempty"`
+
 	// OpenPort is a TCP port of the same host that is known to answer. After a reset the prober then learns with a few
 	// more connects whether the reset came from as far away as the answers do, see [HopLimit]. Zero leaves that out.
 	OpenPort uint16 `json:"openPort,omitempty"`
@@ -69,6 +74,9 @@ type Attempt struct {
 
 // MaxPayload bounds Attempt.Payload: a datagram of this size fits any UDP socket buffer.
 const MaxPayload = 16 << 10
+
+// MaxHold bounds Attempt.Hold: a responder waits a little longer.
+const MaxHold = 110 * time.Second
 
 // Timing says how an attempt waits. A round opens Sockets sockets, Stagger apart, and waits until Timeout after its
 // start. A silent first round is followed by a confirming one; the sockets of the first stay open meanwhile, so that

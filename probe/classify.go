@@ -16,6 +16,13 @@ func Classify(a Attempt, o Observation, d *Destination) Reading {
 	if d == nil {
 		d = &Destination{}
 	}
+	if o.Held {
+		// What the log knows of the nonce may be the first question.
+		o.Held, d = false, &Destination{}
+		r := Classify(a, o, d)
+		r.Reason = "held connection: " + r.Reason
+		return r
+	}
 	switch {
 	case o.Failure != "":
 		return Reading{Outcome: Error, Reason: "could not ask: " + o.Failure}

@@ -7,6 +7,11 @@ import (
 // classifyErrno reads an error of the system, with the ICMP message that came with it if one did. The kernel's own
 // translation is in icmp_err_convert (net/ipv4/icmp.c) and icmpv6_err_convert (net/ipv6/icmp.c).
 func classifyErrno(a Attempt, o Observation, d *Destination) Reading {
+	if o.Phase == PhaseExchange && a.Protocol != UDP && o.ICMP == nil {
+		if r, ok := classifyCut(o); ok {
+			return r
+		}
+	}
 	switch o.Errno {
 	case "ECONNREFUSED":
 		if o.ICMP != nil {
@@ -30,6 +35,20 @@ func classifyErrno(a Attempt, o Observation, d *Destination) Reading {
 		}
 	}
 	return Reading{Outcome: Error, Reason: fmt.Sprintf("could not ask: %s of %s: %s", o.Call, o.Remote, o.Errno)}
+}
+
+// classifyCut reads an ICMP error on an established connection, of which the kernel keeps the errno and not the message
+// (tcp_v4_err): a reset would be ECONNRESET.
+func classifyCut(o Observation) (r Reading, ok bool) {
+	switch o.Errno {
+	case "ECONNREFUSED", "EACCES", "ENOPROTOOPT":
+		return Reading{Outcome: Rejected, Origin: OriginNetwork, Reason: fmt.Sprintf(
+			"connected to %s, then an ICMP error (%s): rejected on the way", o.Remote, o.Errno)}, true
+	case "EHOSTUNREACH", "ENETUNREACH":
+		return Reading{Outcome: Unreachable, Inconclusive: true, Reason: fmt.Sprintf(
+			"connected to %s, then an ICMP error (%s): unreachable, or prohibited on the way", o.Remote, o.Errno)}, true
+	}
+	return Reading{}, false
 }
 
 // classifyICMPRefusal reads a port-unreachable. A kernel whose port is closed sends one for UDP, from the destination's

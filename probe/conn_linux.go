@@ -186,7 +186,12 @@ func (c *conn) receive() (decided bool) {
 		}
 		switch f.exchange.receive(b, eof, &f.o) {
 		case answered:
-			f.answered(c)
+			if f.answered(c); f.over {
+				return true
+			}
+			continue // held: the end of the connection may have come already
+		case unheard:
+			c.close()
 			return true
 		case damaged:
 			f.o.ForeignAnswer = printable(b)
@@ -248,7 +253,7 @@ func (c *conn) drain() *ICMP {
 			continue
 		}
 		if message.Version != 0 && message.Offender != c.local.Addr().WithZone("") {
-			f.engine.prober.budget.spent(message.Offender, f.remote.Addr().WithZone(""), f.engine.now)
+			f.engine.prober.budget.spent(message, f.remote.Addr().WithZone(""), f.engine.now)
 		}
 		if first == nil {
 			first = &message

@@ -22,7 +22,17 @@ const (
 	unanswered progress = iota // wait for more
 	answered
 	damaged // the stream ended inside the answer
+	unheard // the responder has not received the request
 )
+
+// greeting starts the line with which a responder of ours meets the silence of a visitor. Whoever has sent a request
+// and is greeted knows that the request was lost.
+const greeting = "podknock: "
+
+func greeted(b []byte) bool {
+	n := min(len(b), len(greeting))
+	return n > 0 && string(b[:n]) == greeting[:n]
+}
 
 // foreignAnswerSize bounds Observation.ForeignAnswer.
 const foreignAnswerSize = 64
@@ -60,6 +70,9 @@ func (x *helloExchange) receive(b []byte, eof bool, o *Observation) progress {
 	}
 	if x.foreign {
 		return answered
+	}
+	if !x.datagram && greeted(b) {
+		return unheard
 	}
 	reply, whole, err := x.parse(b)
 	switch {

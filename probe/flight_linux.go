@@ -18,6 +18,9 @@ type flight struct {
 	loss     float64
 	// exchange is what to say; nil is satisfied with a handshake.
 	exchange exchange
+	// hold keeps the answered socket for so long and asks once more; held says that this has begun.
+	hold time.Duration
+	held bool
 	// minHops drops packets with a lower hop limit; zero takes all.
 	minHops int
 	// done is called once, when o is complete.
@@ -39,7 +42,7 @@ type flight struct {
 	first    time.Time     // of the first packet
 	started  time.Time     // of this round
 	shortage time.Time     // since when the system has had no descriptor or port for us
-	slot     netip.Addr    // the host whose budget of ICMP errors is reserved for this round
+	slot     *slot         // the turn to ask within a host's budget of ICMP errors; nil if it is not limited
 }
 
 // stage is what the flight's timer waits for.
@@ -49,6 +52,7 @@ const (
 	asking  stage = iota // the next socket of the round, or the end of the round
 	resting              // the confirming round
 	queued               // a host's budget of ICMP errors; the timer is the end of patience
+	holding              // the second question on a held connection
 )
 
 const (
@@ -65,7 +69,10 @@ func (f *flight) start() {
 
 // round begins a round of n sockets.
 func (f *flight) round(n int) {
-	f.stage, f.due, f.size, f.datagram = asking, n, n, nil
+	f.stage, f.due, f.size = asking, n, n
+	if !f.held {
+		f.datagram = nil
+	}
 	f.stagger = min(f.timing.Stagger, f.timing.Timeout/time.Duration(2*n))
 	f.started = f.engine.now
 	f.o.Rounds++
@@ -80,6 +87,8 @@ func (f *flight) wake() {
 		f.endRound()
 	case f.stage == resting:
 		f.nextRound()
+	case f.stage == holding:
+		f.askAgain()
 	case f.stage == queued:
 		f.o.ICMPLimited = true
 		f.finish(nil)
@@ -178,8 +187,16 @@ func (f *flight) endRound() {
 	f.findSoftErrors()
 	switch {
 	case f.over:
-	case f.slot.IsValid(), f.timing.Confirm < 0:
-		f.o.ICMPLimited = f.limited(f.started)
+	case f.held && f.protocol != UDP && f.o.Rounds == 1 && f.timing.Confirm > 0:
+		f.o.Rounds++ // the kernel repeats the question by itself
+		f.engine.set(&f.timer, f.first.Add(f.timing.Confirm+f.timing.Timeout))
+	case f.slot != nil && f.slot.turns < len(slotTurns):
+		f.engine.releaseSlot(f.slot)
+		f.engine.queueForSlot(f, f.slot.host)
+	case f.slot != nil:
+		f.finish(nil)
+	case f.held && f.protocol != UDP, f.timing.Confirm < 0:
+		_, f.o.ICMPLimited = f.engine.prober.budget.limitedBy(f.remote.Addr().WithZone(""), f.started)
 		f.finish(nil)
 	case f.o.Rounds == 1:
 		f.stage = resting
@@ -187,16 +204,6 @@ func (f *flight) endRound() {
 	default:
 		f.nextRound()
 	}
-}
-
-// limited tells whether a used-up budget of ICMP errors may explain the silence since the given time. A round that had
-// a token reserved is not affected.
-func (f *flight) limited(since time.Time) bool {
-	if f.slot.IsValid() {
-		return false
-	}
-	_, limited := f.engine.prober.budget.limitedBy(f.remote.Addr().WithZone(""), since)
-	return limited
 }
 
 // findSoftErrors reads the soft error of sockets whose connect is still under way: an ICMP message that came while
@@ -218,7 +225,7 @@ func (f *flight) nextRound() {
 		since = f.first
 	}
 	if host, limited := f.engine.prober.budget.limitedBy(f.remote.Addr().WithZone(""), since); limited {
-		if f.timing.ICMPWait > 0 {
+		if f.timing.ICMPWait > 0 && !f.held {
 			f.engine.queueForSlot(f, host)
 			return
 		}
@@ -248,14 +255,52 @@ func (f *flight) silentTries() int {
 	return tries
 }
 
-// answered ends the flight with an answer.
+// answered ends the flight with an answer, or begins to hold the connection.
 func (f *flight) answered(c *conn) {
-	f.o.Phase = PhaseDone
 	f.o.Connect = c.handshake
 	if !c.asked.IsZero() {
 		f.o.Exchange = f.engine.now.Sub(c.asked)
 	}
+	if f.hold > 0 && !f.held {
+		f.beginHold(c)
+		return
+	}
+	f.o.Phase = PhaseDone
 	f.finish(c)
+}
+
+// beginHold closes all sockets but the answered one.
+func (f *flight) beginHold(c *conn) {
+	f.held, f.stage = true, holding
+	for _, other := range f.conns {
+		if other != c {
+			other.close()
+		}
+	}
+	c.received = nil
+	f.conns, f.datagram = []*conn{c}, nil
+	f.o.Held, f.o.Identity, f.o.Unsigned = true, nil, false
+	f.o.Ports, f.o.Tries, f.o.Rounds = []uint16{c.local.Port()}, 0, 0
+	if f.protocol == UDP {
+		f.datagram = c
+		c.datagrams = 0
+	}
+	f.first = f.engine.now
+	f.engine.set(&f.timer, f.engine.now.Add(f.hold))
+}
+
+// askAgain asks the second question on the held connection.
+func (f *flight) askAgain() {
+	c := f.conns[0]
+	c.sent, c.asked = 0, time.Time{}
+	f.first = f.engine.now
+	if f.protocol == UDP {
+		f.round(f.timing.Sockets)
+		return
+	}
+	f.stage, f.due, f.o.Rounds = asking, 0, 1
+	f.engine.set(&f.timer, f.engine.now.Add(f.timing.Timeout))
+	c.send()
 }
 
 // finish ends the flight. c is the deciding socket, nil after silence.
@@ -278,9 +323,7 @@ func (f *flight) finish(c *conn) {
 		f.o.Waited = e.now.Sub(f.first)
 	}
 	f.closeConns()
-	if f.slot.IsValid() {
-		e.releaseSlot(f.slot)
-	}
+	e.releaseSlot(f.slot)
 	f.done(f)
 }
 

@@ -59,6 +59,9 @@ func newHTTPExchange(a *Attempt, nonce Nonce, token Token) (*httpExchange, error
 func (x *httpExchange) request() []byte { return x.message }
 
 func (x *httpExchange) receive(b []byte, eof bool, o *Observation) progress {
+	if !x.foreign && greeted(b) {
+		return unheard
+	}
 	line, rest, ok := bytes.Cut(b, []byte("\n"))
 	if !ok && couldBeHTTP(b) {
 		return x.incomplete(b, eof, o)

@@ -9,6 +9,10 @@ import (
 // icmpBudget keeps account of the ICMP errors that hosts have sent us. Linux sends one peer at most six in a burst and
 // then one per second (icmp_ratelimit in icmp(7), inet_peer_xrlim_allow in net/ipv4/inetpeer.c): when the budget of a
 // host is used up, its refusals look like drops. The budget of IPv6 refills faster; the slower rate serves for both.
+//
+// A router with an unreachable or prohibiting route is worse: it charges the same budget twice, and charges also for
+// the errors that it then does not send (ip_error in net/ipv4/route.c). After two errors it is silent for as long as
+// packets keep coming, and speaks again after two seconds of quiet.
 type icmpBudget struct {
 	mu    sync.Mutex
 	hosts map[netip.Addr]*icmpBucket
@@ -20,31 +24,47 @@ type icmpBucket struct {
 	at     time.Time
 	// lowAt is when the budget was last seen used up.
 	lowAt time.Time
-	// reserved counts questions under way that may use a token each.
+	// reserved counts the tokens of questions under way.
 	reserved int
+	// quietSince is when the last reserved question ended.
+	quietSince time.Time
+	// slow says that the host charges twice.
+	slow bool
 	// between says that the host has refused what was meant for others: it is a box on the way to an unknown set of
 	// destinations.
 	between bool
 }
 
 const (
-	icmpBurst = 6
+	icmpBurst     = 5 // one less than the kernel's, for what others may have used
+	icmpBurstSlow = 2
 	// icmpRefill is a little longer than the kernel's second, so that a token is there when it is counted on.
 	icmpRefill = 1020 * time.Millisecond
+	icmpQuiet  = 3 * time.Second
 	// icmpHosts bounds the account; full budgets are forgotten beyond it.
 	icmpHosts = 4096
 )
 
-// spent records an ICMP error from offender about a packet to remote.
-func (b *icmpBudget) spent(offender, remote netip.Addr, now time.Time) {
+// spent records an ICMP error about a packet to remote.
+func (b *icmpBudget) spent(message ICMP, remote netip.Addr, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	k := b.bucket(offender, now)
-	k.tokens = max(0, k.tokens-1)
-	if k.tokens < 1 {
+	k := b.bucket(message.Offender, now)
+	if message.Offender != remote {
+		k.between = true
+		k.slow = k.slow || message.fromRoute()
+	}
+	if k.slow {
+		k.tokens = min(k.tokens, icmpBurstSlow)
+	}
+	if k.tokens = max(0, k.tokens-1); k.tokens < 1 {
 		k.lowAt = now
 	}
-	k.between = k.between || offender != remote
+}
+
+// fromRoute tells the messages that a router's table makes: network or host unreachable, or prohibited.
+func (m *ICMP) fromRoute() bool {
+	return m.Version == 4 && m.Type == icmpUnreachable && (m.Code == 0 || m.Code == 1 || m.Code == 13)
 }
 
 // limitedBy returns the host whose used-up budget may have silenced a packet that went to remote after since: the
@@ -61,25 +81,39 @@ func (b *icmpBudget) limitedBy(remote netip.Addr, since time.Time) (host netip.A
 	return host, limited
 }
 
-// reserve takes one token of the host for a question, or says how long to wait before asking for one again.
-func (b *icmpBudget) reserve(host netip.Addr, now time.Time) (wait time.Duration, ok bool) {
+// reserve takes tokens of the host for a question, or says how long to wait before asking for them again. A slow host
+// is left in quiet and then asked one question.
+func (b *icmpBudget) reserve(host netip.Addr, tokens int, now time.Time) (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.bucket(host, now)
-	if missing := 1 + float64(k.reserved) - k.tokens; missing > 0 {
+	if k.slow {
+		quiet := later(k.lowAt, k.quietSince)
+		if wait := icmpQuiet - now.Sub(quiet); wait > 0 || k.reserved > 0 {
+			return max(wait, paceWindow), false
+		}
+	} else if missing := float64(tokens+k.reserved) - k.tokens; missing > 0 {
 		return min(time.Duration(missing*float64(icmpRefill))+time.Millisecond, icmpRefill), false
 	}
-	k.reserved++
+	k.reserved += tokens
 	return 0, true
 }
 
 // release ends a reservation. What was spent meanwhile has been recorded on its own.
-func (b *icmpBudget) release(host netip.Addr) {
+func (b *icmpBudget) release(host netip.Addr, tokens int, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if k := b.hosts[host]; k != nil {
-		k.reserved--
+		k.reserved -= tokens
+		k.quietSince = now
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (b *icmpBudget) bucket(host netip.Addr, now time.Time) *icmpBucket {
@@ -94,9 +128,16 @@ func (b *icmpBudget) bucket(host netip.Addr, now time.Time) *icmpBucket {
 		k = &icmpBucket{tokens: icmpBurst, at: now}
 		b.hosts[host] = k
 	}
-	k.tokens = min(icmpBurst, k.tokens+float64(now.Sub(k.at))/float64(icmpRefill))
+	k.tokens = min(k.burst(), k.tokens+float64(now.Sub(k.at))/float64(icmpRefill))
 	k.at = now
 	return k
+}
+
+func (k *icmpBucket) burst() float64 {
+	if k.slow {
+		return icmpBurstSlow
+	}
+	return icmpBurst
 }
 
 func (b *icmpBudget) forget(now time.Time) {

@@ -73,6 +73,9 @@ type Observation struct {
 	Connect  time.Duration `json:"connectNs,omitempty"`
 	Exchange time.Duration `json:"exchangeNs,omitempty"`
 
+	// Held says that the connection was answered once and then held: all that follows concerns its later fate.
+	Held bool `json:"held,omitempty"`
+
 	// Errno is the name of the deciding error, such as ECONNREFUSED, and Call where it came from.
 	Errno string `json:"errno,omitempty"`
 	Call  Call   `json:"call,omitempty"`

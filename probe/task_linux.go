@@ -57,7 +57,7 @@ func (t *task) ask(address netip.Addr) {
 	t.o.Nonce = NewNonce()
 	f := &flight{
 		engine: t.engine, protocol: TCP, remote: netip.AddrPortFrom(address, t.attempt.Port), timing: t.timing,
-		loss: t.attempt.Loss, done: t.landed, o: t.o,
+		loss: t.attempt.Loss, hold: t.attempt.Hold, done: t.landed, o: t.o,
 	}
 	var err error
 	switch a := t.attempt; a.Protocol {

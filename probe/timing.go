@@ -53,6 +53,10 @@ func (a *Attempt) Validate() error {
 		return fmt.Errorf("%s attempt to %q: timeout %s or round trip %s out of range", a.Protocol, a.Host, t.Timeout, a.RTT)
 	case t.Sockets < 0 || t.Sockets > MaxSYNs || t.Stagger < 0 || t.Stagger > time.Minute:
 		return fmt.Errorf("%s attempt to %q: %d sockets %s apart out of range", a.Protocol, a.Host, t.Sockets, t.Stagger)
+	case a.Hold < 0 || a.Hold > MaxHold:
+		return fmt.Errorf("%s attempt to %q: hold of %s out of range, at most %s is allowed", a.Protocol, a.Host, a.Hold, MaxHold)
+	case a.Hold > 0 && (a.Foreign || a.Protocol == HTTP || a.Protocol == DNS):
+		return fmt.Errorf("%s attempt to %q: only a responder of ours can be held over TCP, UDP or SCTP", a.Protocol, a.Host)
 	case a.Loss < 0 || a.Loss > 1 || a.Loss != a.Loss:
 		return fmt.Errorf("%s attempt to %q: loss %v is no probability", a.Protocol, a.Host, a.Loss)
 	}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// released is the version that a release build sets: -ldflags "-X main.released=v1.2.3".
+var released string
+
+// versions are what `podknock version` tells.
+type versions struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func newVersionCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of podknock",
+		Args:  cobra.NoArgs,
+	}
+	format := addOutputFlag(command, outputText, outputJSON)
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		v := versions{Version: clientVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		if format.chosen == outputJSON {
+			return writeJSON(command.OutOrStdout(), v)
+		}
+		_, err := fmt.Fprintf(command.OutOrStdout(), "podknock %s (%s, %s)\n", v.Version, v.Go, v.Platform)
+		return err
+	}
+	return command
+}
+
+// clientVersion is that of the release, or of the module as `go install` took it, or (devel).
+func clientVersion() string {
+	if released != "" {
+		return released
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,424 @@
+//go:build linux && wire
+
+package probe_test
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/podknock/podknock/probe"
+	"github.com/podknock/podknock/probe/internal/wirebed"
+)
+
+// tested matches packets towards the tested port, answered those that come back from it.
+var (
+	tested   = fmt.Sprintf("meta l4proto { tcp, udp } th dport %d", testedPort)
+	answered = fmt.Sprintf("meta l4proto { tcp, udp } th sport %d", testedPort)
+)
+
+var (
+	connected   = probe.Reading{Outcome: probe.Connected}
+	unreachable = probe.Reading{Outcome: probe.Unreachable}
+	dropped     = probe.Reading{Outcome: probe.Timeout, Where: probe.WhereUnknown}
+	lostThere   = probe.Reading{Outcome: probe.Timeout, Where: probe.WhereForward}
+	lostBack    = probe.Reading{Outcome: probe.Timeout, Where: probe.WhereReturn}
+	lostInPod   = probe.Reading{Outcome: probe.Timeout, Where: probe.WhereDestination}
+	refused     = probe.Reading{Outcome: probe.Refused, Origin: probe.OriginUnknown}
+	podRefused  = probe.Reading{Outcome: probe.Refused, Origin: probe.OriginPod}
+	rejected    = probe.Reading{Outcome: probe.Rejected, Origin: probe.OriginNetwork}
+	blockedHere = probe.Reading{Outcome: probe.Rejected, Origin: probe.OriginSource}
+)
+
+// both asks over TCP and UDP.
+func both(want probe.Reading) []cell {
+	return []cell{{protocol: probe.TCP, want: want}, {protocol: probe.UDP, want: want}}
+}
+
+// seen asks over TCP and UDP and judges by more than the prober's own observation.
+func seen(v view, want probe.Reading) []cell {
+	return []cell{{protocol: probe.TCP, view: v, want: want}, {protocol: probe.UDP, view: v, want: want}}
+}
+
+// rejects has node1 answer the tested port with an ICMP error, of one type for each family. An empty type rejects nothing.
+func rejects(icmp, icmpv6 string) func(*network) {
+	return func(n *network) {
+		if icmp != "" {
+			n.Forward(wirebed.Node1, "meta nfproto ipv4 "+tested+" reject with icmp type "+icmp)
+		}
+		if icmpv6 != "" {
+			n.Forward(wirebed.Node1, "meta nfproto ipv6 "+tested+" reject with icmpv6 type "+icmpv6)
+		}
+	}
+}
+
+// forge gives the ICMP errors that node1 sends the server's address as their source.
+func forge(n *network) {
+	n.Chain(wirebed.Node1, "filter hook postrouting priority 0",
+		fmt.Sprintf("icmp type destination-unreachable ip saddr set %s", wirebed.Server4),
+		fmt.Sprintf("icmpv6 type destination-unreachable ip6 saddr set %s", wirebed.Server6))
+}
+
+// of restricts cells to one family.
+func of(family probe.Family, cells []cell) []cell {
+	for i := range cells {
+		cells[i].family = family
+	}
+	return cells
+}
+
+func join(groups ...[]cell) (cells []cell) {
+	for _, group := range groups {
+		cells = append(cells, group...)
+	}
+	return cells
+}
+
+func toClosedPort(a *probe.Attempt) { a.Port = closedPort }
+
+func comparingHops(a *probe.Attempt) { a.OpenPort = controlPort }
+
+// routes gives the place routes to the server's two addresses, such as "unreachable".
+func routes(place wirebed.Place, kind string) func(*network) {
+	return func(n *network) {
+		n.IP(place, fmt.Sprintf("route add %s %s/32", kind, wirebed.Server4), fmt.Sprintf("-6 route add %s %s/128", kind, wirebed.Server6))
+	}
+}
+
+// applications starts a server of its own behaviour on port number 6060 of the server.
+func application(handle func(*net.TCPConn)) func(*network) {
+	return func(n *network) { n.accept(wirebed.Server, applicationPort, handle) }
+}
+
+const applicationPort = 6060
+
+func toApplication(a *probe.Attempt) { a.Port = applicationPort }
+
+var conditions = []condition{
+	{
+		name: "open",
+		cells: join(both(connected), []cell{
+			{protocol: probe.HTTP, want: connected},
+			{protocol: probe.TCP, to: "4 KiB", tweak: func(a *probe.Attempt) { a.Payload = 4 << 10 }, want: connected},
+			{protocol: probe.UDP, to: "4 KiB", tweak: func(a *probe.Attempt) { a.Payload = 4 << 10 }, want: connected},
+			{protocol: probe.TCP, to: "foreign host", tweak: func(a *probe.Attempt) { a.Foreign = true }, want: connected},
+			{protocol: probe.HTTP, to: "foreign host", tweak: func(a *probe.Attempt) { a.Foreign = true }, want: connected},
+			{protocol: probe.SCTP, want: probe.Reading{Outcome: probe.Unsupported}},
+		}),
+	},
+	{
+		name: "nothing listens",
+		cells: []cell{
+			{protocol: probe.TCP, tweak: toClosedPort, want: refused},
+			{protocol: probe.UDP, tweak: toClosedPort, want: refused},
+			{protocol: probe.HTTP, tweak: toClosedPort, want: refused},
+			{protocol: probe.TCP, tweak: toClosedPort, view: quietRound, want: podRefused},
+			{protocol: probe.UDP, tweak: toClosedPort, view: quietRound, want: podRefused},
+			{protocol: probe.TCP, to: "comparing hop limits", want: refused, tweak: func(a *probe.Attempt) {
+				a.Port, a.OpenPort = closedPort, controlPort
+			}},
+		},
+	},
+	{
+		name:  "dropped on the sender's node",
+		apply: func(n *network) { n.Forward(wirebed.Node1, tested+" drop") },
+		cells: join(both(dropped), seen(joined, lostThere), []cell{
+			{protocol: probe.HTTP, want: dropped},
+			{protocol: probe.TCP, to: "foreign host", tweak: func(a *probe.Attempt) { a.Foreign = true }, want: dropped},
+			{protocol: probe.UDP, to: "foreign host", tweak: func(a *probe.Attempt) { a.Foreign = true },
+				want: probe.Reading{Outcome: probe.Timeout, Where: probe.WhereUnknown, Inconclusive: true}},
+			{protocol: probe.TCP, to: "one socket, unconfirmed", tweak: func(a *probe.Attempt) { a.Sockets, a.Confirm = 1, -1 },
+				want: probe.Reading{Outcome: probe.Timeout, Where: probe.WhereUnknown, Inconclusive: true}},
+		}),
+	},
+	{
+		name:  "dropped on the receiver's node",
+		apply: func(n *network) { n.Forward(wirebed.Node2, tested+" drop") },
+		cells: join(both(dropped), seen(joined, lostThere)),
+	},
+	{
+		name:  "answer dropped",
+		apply: func(n *network) { n.Forward(wirebed.Node2, answered+" drop") },
+		cells: join(both(dropped), seen(joined, lostBack)),
+	},
+	{
+		name: "reset by a box on the way",
+		apply: func(n *network) {
+			n.Forward(wirebed.Node1, fmt.Sprintf("tcp dport %d reject with tcp reset", testedPort))
+		},
+		cells: []cell{
+			{protocol: probe.TCP, want: refused},
+			{protocol: probe.TCP, view: quietRound, want: rejected},
+			{protocol: probe.TCP, to: "comparing hop limits", tweak: comparingHops, want: rejected},
+		},
+	},
+	{name: "rejected: port unreachable", apply: rejects("port-unreachable", "port-unreachable"), cells: both(rejected)},
+	{
+		name: "rejected: port unreachable, in the pod's name",
+		apply: func(n *network) {
+			rejects("port-unreachable", "port-unreachable")(n)
+			forge(n)
+		},
+		cells: []cell{
+			{protocol: probe.TCP, want: rejected},
+			{protocol: probe.UDP, want: refused},
+			{protocol: probe.TCP, view: quietRound, want: rejected},
+			{protocol: probe.UDP, view: quietRound, want: rejected},
+		},
+	},
+	{
+		name: "rejected: administratively prohibited, in the pod's name",
+		apply: func(n *network) {
+			rejects("host-prohibited", "admin-prohibited")(n)
+			forge(n)
+		},
+		cells: both(rejected),
+	},
+	{
+		name:  "rejected by a filter in the pod's own namespace",
+		apply: func(n *network) { n.Input(wirebed.Server, tested+" reject with icmpx type port-unreachable") },
+		cells: []cell{
+			{protocol: probe.TCP, want: rejected},
+			{protocol: probe.UDP, want: refused},
+			{protocol: probe.UDP, view: quietRound, want: rejected},
+		},
+	},
+	{name: "network unreachable, no route", apply: rejects("net-unreachable", "no-route"), cells: both(unreachable)},
+	{name: "host or address unreachable", apply: rejects("host-unreachable", "addr-unreachable"), cells: both(unreachable)},
+	{name: "network prohibited", apply: rejects("net-prohibited", ""), cells: of(probe.IPv4, both(rejected))},
+	{name: "host prohibited", apply: rejects("host-prohibited", ""), cells: of(probe.IPv4, both(rejected))},
+	{name: "administratively prohibited", apply: rejects("admin-prohibited", "admin-prohibited"), cells: both(rejected)},
+	{name: "protocol unreachable", apply: rejects("prot-unreachable", ""), cells: of(probe.IPv4, both(rejected))},
+	{name: "source address failed policy", apply: rejects("", "policy-fail"), cells: of(probe.IPv6, both(rejected))},
+	{name: "reject route", apply: rejects("", "reject-route"), cells: of(probe.IPv6, both(rejected))},
+	{
+		name:  "own route table: none",
+		apply: func(n *network) { n.IP(wirebed.Client, "route del default", "-6 route del default") },
+		cells: both(unreachable),
+	},
+	{name: "own route table: unreachable", apply: routes(wirebed.Client, "unreachable"), cells: both(unreachable)},
+	{name: "own route table: prohibit", apply: routes(wirebed.Client, "prohibit"), cells: both(blockedHere)},
+	{name: "own route table: blackhole", apply: routes(wirebed.Client, "blackhole"), cells: both(unreachable)},
+	{name: "router's route: unreachable", apply: routes(wirebed.Node1, "unreachable"), limited: true, cells: both(unreachable)},
+	{name: "router's route: prohibit", apply: routes(wirebed.Node1, "prohibit"), limited: true, cells: both(rejected)},
+	{name: "router's route: blackhole", apply: routes(wirebed.Node1, "blackhole"), cells: both(dropped)},
+	{
+		name: "address gone",
+		apply: func(n *network) {
+			n.IP(wirebed.Server, fmt.Sprintf("address del %s/24 dev left", wirebed.Server4), fmt.Sprintf("-6 address del %s/64 dev left", wirebed.Server6))
+			n.IP(wirebed.Node2, "neighbour flush all")
+		},
+		cells: join(both(dropped), []cell{
+			{protocol: probe.TCP, to: "timeout 3.2 s", tweak: patiently, want: unreachable},
+			{protocol: probe.UDP, to: "timeout 3.2 s", tweak: patiently, want: unreachable},
+		}),
+	},
+	{
+		name:  "dropped by the sender's own output filter",
+		apply: func(n *network) { n.Output(wirebed.Client, tested+" drop") },
+		cells: []cell{{protocol: probe.TCP, want: dropped}, {protocol: probe.UDP, want: blockedHere}},
+	},
+	{
+		name:  "rejected by the sender's own output filter",
+		apply: func(n *network) { n.Output(wirebed.Client, tested+" reject with icmpx type port-unreachable") },
+		cells: both(blockedHere),
+	},
+	{
+		name:  "accept queue full",
+		apply: func(n *network) { n.fillBacklog(wirebed.Server, applicationPort) },
+		cells: []cell{
+			{protocol: probe.TCP, tweak: toApplication, want: dropped},
+			{protocol: probe.TCP, tweak: toApplication, view: quietBatch, want: lostInPod},
+		},
+	},
+	{
+		name: "path too narrow, its messages lost",
+		apply: func(n *network) {
+			n.IP(wirebed.Node1, "link set right mtu 1400")
+			n.IP(wirebed.Node2, "link set left mtu 1400")
+			n.Output(wirebed.Node1, "icmp type destination-unreachable drop", "icmpv6 type packet-too-big drop")
+		},
+		cells: []cell{
+			{protocol: probe.TCP, to: "64 B", tweak: func(a *probe.Attempt) { a.Payload = 64 }, want: connected},
+			{protocol: probe.TCP, to: "1,000 B", tweak: func(a *probe.Attempt) { a.Payload = 1000 }, want: connected},
+			{protocol: probe.TCP, to: "4 KiB", tweak: func(a *probe.Attempt) { a.Payload = 4 << 10 }, want: probe.Reading{Outcome: probe.Stalled}},
+		},
+	},
+	{
+		name: "reset after accept",
+		apply: application(func(c *net.TCPConn) {
+			c.SetLinger(0)
+			c.Read(make([]byte, 1))
+		}),
+		cells: []cell{{protocol: probe.TCP, tweak: toApplication, want: probe.Reading{Outcome: probe.Reset}}},
+	},
+	{
+		name:  "closed after accept",
+		apply: application(func(c *net.TCPConn) { readRequest(c) }),
+		cells: []cell{
+			{protocol: probe.TCP, tweak: toApplication, want: probe.Reading{Outcome: probe.Closed}},
+			{protocol: probe.HTTP, tweak: toApplication, want: probe.Reading{Outcome: probe.Closed}},
+		},
+	},
+	{
+		name: "accepted and never answered",
+		apply: func(n *network) {
+			application(func(c *net.TCPConn) {
+				c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				readRequest(c)
+				c.Read(make([]byte, 1))
+			})(n)
+			n.receive(wirebed.Server, applicationPort)
+		},
+		cells: []cell{
+			{protocol: probe.TCP, tweak: toApplication, want: probe.Reading{Outcome: probe.Stalled}},
+			{protocol: probe.HTTP, tweak: toApplication, want: probe.Reading{Outcome: probe.Stalled}},
+			{protocol: probe.UDP, tweak: toApplication, want: dropped},
+			{protocol: probe.UDP, tweak: toApplication, view: quietBatch, want: lostInPod},
+		},
+	},
+	{
+		name: "a proxy accepts everything and has no upstream",
+		apply: func(n *network) {
+			n.accept(wirebed.Node2, applicationPort, func(c *net.TCPConn) { readRequest(c) })
+			n.Redirect(wirebed.Node2, fmt.Sprintf("tcp dport %d", closedPort), applicationPort)
+		},
+		cells: []cell{
+			{protocol: probe.TCP, tweak: toClosedPort, want: probe.Reading{Outcome: probe.Closed}},
+			{protocol: probe.TCP, to: "foreign host", want: connected, tweak: func(a *probe.Attempt) { a.Port, a.Foreign = closedPort, true }},
+		},
+	},
+	{
+		name: "another pod answers",
+		apply: func(n *network) {
+			n.respond(wirebed.Node2, probe.Identity{Pod: "other", UID: "uid-of-other"}, applicationPort)
+			n.Redirect(wirebed.Node2, tested, applicationPort)
+		},
+		cells: join(both(probe.Reading{Outcome: probe.WrongResponder}), []cell{
+			{protocol: probe.HTTP, want: probe.Reading{Outcome: probe.WrongResponder}},
+			{protocol: probe.TCP, to: "any responder of ours", tweak: func(a *probe.Attempt) { a.UID = "" }, want: connected},
+		}),
+	},
+	{
+		name:  "a server of another protocol answers",
+		apply: application(func(c *net.TCPConn) { c.Write([]byte("SSH-2.0-OpenSSH_9.9\r\n")); readRequest(c) }),
+		cells: []cell{
+			{protocol: probe.TCP, tweak: toApplication, want: probe.Reading{Outcome: probe.WrongResponder}},
+			{protocol: probe.HTTP, tweak: toApplication, want: probe.Reading{Outcome: probe.WrongResponder}},
+		},
+	},
+	{
+		name:  "open, 1 % of the packets lost",
+		apply: loses(1),
+		cells: lossy(0.01, false, connected),
+	},
+	{
+		name:  "open, 10 % of the packets lost",
+		apply: loses(10),
+		cells: lossy(0.1, true, connected),
+	},
+	{
+		name:  "open, 30 % of the packets lost",
+		apply: loses(30),
+		cells: lossy(0.3, true, connected),
+	},
+	{
+		name:  "nothing listens, 30 % of the packets lost",
+		apply: loses(30),
+		cells: []cell{
+			{protocol: probe.TCP, tweak: func(a *probe.Attempt) { a.Port, a.Loss = closedPort, 0.3 }, maybe: true, want: refused},
+			{protocol: probe.UDP, tweak: func(a *probe.Attempt) { a.Port, a.Loss = closedPort, 0.3 }, maybe: true, want: refused},
+		},
+	},
+	{
+		name: "dropped, 30 % of the other packets lost",
+		apply: func(n *network) {
+			loses(30)(n)
+			n.Forward(wirebed.Node2, tested+" drop")
+		},
+		cells: lossy(0.3, true, dropped),
+	},
+	{
+		name:  "200 ms of delay in each direction",
+		apply: func(n *network) { n.Delay(200 * time.Millisecond) },
+		cells: join(both(connected), []cell{
+			{protocol: probe.TCP, to: "round trip known", tweak: func(a *probe.Attempt) { a.RTT = 400 * time.Millisecond }, want: connected},
+			{protocol: probe.HTTP, want: connected},
+			{protocol: probe.TCP, to: "closed port", tweak: toClosedPort, want: refused},
+			{protocol: probe.UDP, to: "closed port", tweak: toClosedPort, want: refused},
+		}),
+	},
+	{
+		name: "dropped after 200 ms of delay in each direction",
+		apply: func(n *network) {
+			n.Delay(200 * time.Millisecond)
+			n.Forward(wirebed.Node2, tested+" drop")
+		},
+		cells: both(dropped),
+	},
+	{name: "established, then nothing changes", cells: held(connected, connected)},
+	{
+		name:      "established, then dropped, but established flows are accepted first",
+		apply:     func(n *network) { n.Forward(wirebed.Node1, "ct state established accept") },
+		meanwhile: func(n *network) { n.Forward(wirebed.Node1, tested+" drop") },
+		cells:     held(connected, connected),
+	},
+	{
+		name:      "established, then dropped",
+		meanwhile: func(n *network) { n.Forward(wirebed.Node1, tested+" drop") },
+		cells:     held(probe.Reading{Outcome: probe.Stalled}, dropped),
+	},
+	{
+		name: "established, then reset",
+		meanwhile: func(n *network) {
+			n.Forward(wirebed.Node1, fmt.Sprintf("tcp dport %d reject with tcp reset", testedPort))
+		},
+		cells: held(probe.Reading{Outcome: probe.Reset}, connected),
+	},
+	{
+		name:      "established, then rejected: administratively prohibited",
+		meanwhile: rejects("admin-prohibited", "admin-prohibited"),
+		cells: join(
+			of(probe.IPv4, held(probe.Reading{Outcome: probe.Unreachable, Inconclusive: true}, rejected)),
+			of(probe.IPv6, held(rejected, rejected))),
+	},
+	{
+		name:      "established, then rejected: port unreachable",
+		meanwhile: rejects("port-unreachable", "port-unreachable"),
+		cells:     held(rejected, rejected),
+	},
+	{
+		name: "source address translated on the way",
+		apply: func(n *network) {
+			n.Chain(wirebed.Node2, "nat hook postrouting priority 100", "masquerade")
+		},
+		cells: both(connected),
+	},
+}
+
+// loses drops packets at random in each direction, those of the tested protocols alone.
+func loses(percent int) func(*network) {
+	return func(n *network) {
+		n.Forward(wirebed.Node1, fmt.Sprintf("meta l4proto { tcp, udp, icmp, icmpv6 } numgen random mod 1000 < %d drop", 10*percent))
+	}
+}
+
+// lossy asks over TCP and UDP with the loss known. Where maybe is set the result may be inconclusive, but never wrong.
+func lossy(loss float64, maybe bool, want probe.Reading) []cell {
+	cells := both(want)
+	for i := range cells {
+		cells[i].maybe, cells[i].tweak = maybe, func(a *probe.Attempt) { a.Loss = loss }
+	}
+	return cells
+}
+
+// held asks, holds the connection and asks again. The condition changes meanwhile.
+func held(overTCP, overUDP probe.Reading) []cell {
+	hold := func(a *probe.Attempt) { a.Hold = 4 * time.Second }
+	return []cell{
+		{protocol: probe.TCP, to: "held", tweak: hold, want: overTCP},
+		{protocol: probe.UDP, to: "held", tweak: hold, want: overUDP},
+	}
+}
+
+func patiently(a *probe.Attempt) { a.Timeout = 3200 * time.Millisecond }
