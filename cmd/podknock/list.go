@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/podknock/podknock/runner/report"
 	"github.com/podknock/podknock/scenarios"
 )
 
@@ -34,7 +36,7 @@ func newListCommand() *cobra.Command {
 			return err
 		}
 		if format.chosen == outputJSON {
-			return writeJSON(command.OutOrStdout(), entries)
+			return report.EncodeJSON(command.OutOrStdout(), entries)
 		}
 		return writeList(command.OutOrStdout(), entries)
 	}
@@ -83,7 +85,8 @@ func notBuiltIn(argument string) error {
 
 // writeList prints a heading for each suite and a line for each of its scenarios.
 func writeList(out io.Writer, entries []listed) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	suite := ""
 	for _, entry := range entries {
 		if entry.Suite != suite {
@@ -92,5 +95,8 @@ func writeList(out io.Writer, entries []listed) error {
 		}
 		fmt.Fprintf(table, "  %s\t%s\n", entry.Name, entry.About)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return writeText(out, text.String())
 }

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/podknock/podknock/runner/report"
 )
 
 // The formats of results.
@@ -47,10 +48,12 @@ func (f *outputFlag) Set(word string) error {
 	return nil
 }
 
-// writeJSON prints a value as indented JSON, with characters such as > left as they are.
-func writeJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+// writeText prints lines without blanks at their ends and without characters that do not print.
+func writeText(out io.Writer, text string) error {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	_, err := io.WriteString(out, report.Clean(strings.Join(lines, "\n")))
+	return err
 }

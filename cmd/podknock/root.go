@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/podknock/podknock/runner/report"
 )
 
 // streams are the standard streams of the program: results go to out, everything else to err.
@@ -26,7 +28,8 @@ func execute(ctx context.Context, args []string, std streams) int {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(std.err, "podknock: %v\n", err)
+		text := strings.ReplaceAll(strings.TrimRight(err.Error(), "\n"), "\t", "  ") // cobra indents suggestions with tabs
+		fmt.Fprintf(std.err, "podknock: %s\n", report.Clean(text))
 		return exitUsage
 	}
 	return exitOK
@@ -46,6 +49,6 @@ func newRootCommand(program string) *cobra.Command {
 	if strings.HasPrefix(filepath.Base(program), "kubectl-podknock") {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl podknock"}
 	}
-	root.AddCommand(newListCommand(), newVersionCommand())
+	root.AddCommand(newListCommand(), newShowCommand(), newVersionCommand())
 	return root
 }

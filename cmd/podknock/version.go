@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/podknock/podknock/runner/report"
 )
 
 // released is the version that a release build sets: -ldflags "-X main.released=v1.2.3".
@@ -22,13 +24,14 @@ func newVersionCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of podknock",
+		Long:  "Print the version of podknock and of the Go that built it.",
 		Args:  cobra.NoArgs,
 	}
 	format := addOutputFlag(command, outputText, outputJSON)
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		v := versions{Version: clientVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 		if format.chosen == outputJSON {
-			return writeJSON(command.OutOrStdout(), v)
+			return report.EncodeJSON(command.OutOrStdout(), v)
 		}
 		_, err := fmt.Fprintf(command.OutOrStdout(), "podknock %s (%s, %s)\n", v.Version, v.Go, v.Platform)
 		return err

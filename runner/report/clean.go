@@ -10,6 +10,15 @@ import (
 	"golang.org/x/text/width"
 )
 
+// Clean makes a text of any origin safe for a terminal: its lines stay, and what does not print in them is spelled as Go does.
+func Clean(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // clean makes a text safe for one line of a terminal: what does not print, and bytes that are no UTF-8, are spelled as Go does.
 func clean(text string) string {
 	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
@@ -34,11 +43,7 @@ func clean(text string) string {
 
 // cleanLines are the lines of a text, each made safe.
 func cleanLines(text string) []string {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	for i := range lines {
-		lines[i] = clean(lines[i])
-	}
-	return lines
+	return strings.Split(Clean(strings.TrimRight(text, "\n")), "\n")
 }
 
 // columns is the number of columns that a clean text takes on a terminal (Unicode Standard Annex 11).

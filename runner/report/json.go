@@ -12,14 +12,23 @@ import (
 )
 
 // JSON renders a report whole, with all evidence, as one indented object. Its schema is schema/report.schema.json beside this file; the
-// version is in apiVersion. What does not print is escaped, so that the result can be looked at on a terminal.
+// version is in apiVersion. What does not print is
+// escaped, so that the result can be looked at on a terminal.
 func JSON(w io.Writer, r *runner.Report) error {
+	if err := EncodeJSON(w, r); err != nil {
+		return fmt.Errorf("render report as JSON: %w", err)
+	}
+	return nil
+}
+
+// EncodeJSON writes any value as [JSON] does a report.
+func EncodeJSON(w io.Writer, value any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(r); err != nil {
-		return fmt.Errorf("render report as JSON: %w", err)
+	if err := encoder.Encode(value); err != nil {
+		return err
 	}
 	_, err := w.Write(escapeHidden(text.Bytes()))
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,4 +29,12 @@ func completeScenarios(_ *cobra.Command, arguments []string, begun string) ([]co
 		}
 	}
 	return words, cobra.ShellCompDirectiveDefault
+}
+
+// someScenario wants one argument at least.
+func someScenario(command *cobra.Command, arguments []string) error {
+	if len(arguments) == 0 {
+		return fmt.Errorf("%s: name a scenario, a suite, a file or a directory: `podknock list` has the built-in ones", command.Name())
+	}
+	return nil
 }
