@@ -3,7 +3,9 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +65,9 @@ func play(t *testing.T, scenario *scenarios.Scenario, families []corev1.IPFamily
 			Addresses: []string{podAddress(scenario, pod.Name, corev1.IPv4Protocol).String()},
 		})
 	}
+	if suite, builtIn := strings.CutPrefix(path.Dir(scenario.File()), "library/"); builtIn {
+		result.Suite = suite
+	}
 	used := 0
 	for i := range expansion.Steps {
 		expanded := &expansion.Steps[i]
@@ -83,7 +88,8 @@ func play(t *testing.T, scenario *scenarios.Scenario, families []corev1.IPFamily
 				explanation, err := expanded.Explain(cell)
 				g.Expect(err).NotTo(HaveOccurred())
 				found.Verdict = &explanation
-				found.Repeat = fmt.Sprintf("podknock run %s --only '%d/%s/%s:%d'", scenario.Metadata.Name, i+1, cell.From, cell.To, cell.Port)
+				found.Repeat = fmt.Sprintf("podknock run %s --only %d/%s/%s:%d/%s/%s",
+					scenarioName(result.Suite, result.Name, ""), i+1, cell.From, cell.To, cell.Port, cell.Protocol, cell.Family)
 			}
 			step.Cells = append(step.Cells, found)
 			judge(&step.Counts, &step.Mark, found.Mark)

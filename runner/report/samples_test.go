@@ -15,9 +15,7 @@ import (
 func passed(t *testing.T) *runner.Report {
 	r := newReport()
 	for _, name := range []string{"deny-all-ingress", "mistake-label-typo"} {
-		s := play(t, load(t, name), nil, nil)
-		s.Suite = "guides"
-		add(r, s)
+		add(r, play(t, load(t, name), nil, nil))
 	}
 	r.Skipped = []runner.Skipped{{
 		Name: "egress-external-api", Suite: "guides",
@@ -47,7 +45,7 @@ func failed(t *testing.T) *runner.Report {
 			c.Because.File = "shop.yaml"
 		}
 		if c.Repeat != "" {
-			c.Repeat = "podknock run shop.yaml --only '2/web/db:5432'"
+			c.Repeat = "podknock run shop.yaml --only 2/web/db:5432/TCP/IPv4"
 		}
 	})
 	r.Latency.Deny = runner.LatencyFigures{Samples: 1, P50: 52 * time.Millisecond, P95: 52 * time.Millisecond, Max: 52 * time.Millisecond}
@@ -64,7 +62,6 @@ func notEnforced(t *testing.T) *runner.Report {
 			reading: probe.Reading{Outcome: probe.Connected, Reason: "pod answered in 0.4ms"},
 		},
 	})
-	s.Suite = "guides"
 	add(r, s)
 	return r
 }
@@ -83,7 +80,6 @@ func notTested(t *testing.T) *runner.Report {
 				Reason: "no answer to 2 SYNs in 800ms: dropped, or address gone (or lost: the chance is 0.0004)"},
 		},
 	})
-	s.Suite = "guides"
 	s.Pods[1].Problem = "container probe was killed: OOMKilled"
 	s.Notes = []string{"LimitRange default/limits sets the memory limit of probe pods to 4Mi"}
 	for i := range s.Steps[1].Cells {
