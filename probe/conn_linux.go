@@ -253,7 +253,7 @@ func (c *conn) drain() *ICMP {
 			continue
 		}
 		if message.Version != 0 && message.Offender != c.local.Addr().WithZone("") {
-			f.engine.prober.budget.spent(message, f.remote.Addr().WithZone(""), f.engine.now)
+			f.engine.prober.budget.spent(message, f.remote.Addr().WithZone(""), f.engine.now.Sub(c.opened), f.engine.now)
 		}
 		if first == nil {
 			first = &message

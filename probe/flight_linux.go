@@ -21,6 +21,8 @@ type flight struct {
 	// hold keeps the answered socket for so long and asks once more; held says that this has begun.
 	hold time.Duration
 	held bool
+	// second makes the question that is asked then, with a nonce of its own: answers to the first may still be under way.
+	second func(*flight) error
 	// minHops drops packets with a lower hop limit; zero takes all.
 	minHops int
 	// done is called once, when o is complete.
@@ -286,6 +288,11 @@ func (f *flight) beginHold(c *conn) {
 		c.datagrams = 0
 	}
 	f.first = f.engine.now
+	if err := f.second(f); err != nil {
+		f.o.Failure = err.Error()
+		f.finish(c)
+		return
+	}
 	f.engine.set(&f.timer, f.engine.now.Add(f.hold))
 }
 

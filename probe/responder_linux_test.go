@@ -315,3 +315,31 @@ func TestResponderOverSCTP(t *testing.T) {
 	}
 	g.Expect(r.Listening()).To(HaveLen(2))
 }
+
+// Whatever somebody says over TCP, the responder ends the conversation and never answers with a hello.
+func FuzzResponderConnection(f *testing.F) {
+	signed := NewHello(testToken, []byte("echo"))
+	f.Add(mustAppend(signed.Append(nil)))
+	f.Add([]byte("GET / HTTP/1.1\r\nPodknock-Hello: f5504b4e\r\n\r\n"))
+	f.Add([]byte("HEAD / HTTP/1.0\r\n\r\n"))
+	f.Add([]byte("hello?\n"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		r := &Responder{options: ResponderOptions{Identity: testIdentity, Token: testToken, Arrivals: &ArrivalLog{}}}
+		visitor, conn := net.Pipe()
+		go func() {
+			visitor.Write(said)
+			visitor.Close()
+		}()
+		heard := make(chan []byte)
+		go func() {
+			b, _ := io.ReadAll(visitor)
+			heard <- b
+		}()
+		r.serveConnection(conn, TCP)
+		if answer := <-heard; len(answer) > 0 {
+			if _, err := ParseHello(answer); err == nil {
+				t.Fatalf("the answer %q is a hello", answer)
+			}
+		}
+	})
+}

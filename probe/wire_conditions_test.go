@@ -81,7 +81,7 @@ func comparingHops(a *probe.Attempt) { a.OpenPort = controlPort }
 // routes gives the place routes to the server's two addresses, such as "unreachable".
 func routes(place wirebed.Place, kind string) func(*network) {
 	return func(n *network) {
-		n.IP(place, fmt.Sprintf("route add %s %s/32", kind, wirebed.Server4), fmt.Sprintf("-6 route add %s %s/128", kind, wirebed.Server6))
+		n.IP(place, fmt.Sprintf("route add %s %s/32", kind, wirebed.Server4), fmt.Sprintf("route add %s %s/128", kind, wirebed.Server6))
 	}
 }
 
@@ -193,7 +193,7 @@ var conditions = []condition{
 	{name: "reject route", apply: rejects("", "reject-route"), cells: of(probe.IPv6, both(rejected))},
 	{
 		name:  "own route table: none",
-		apply: func(n *network) { n.IP(wirebed.Client, "route del default", "-6 route del default") },
+		apply: func(n *network) { n.IP(wirebed.Client, "route del default", "route del ::/0") },
 		cells: both(unreachable),
 	},
 	{name: "own route table: unreachable", apply: routes(wirebed.Client, "unreachable"), cells: both(unreachable)},
@@ -205,13 +205,16 @@ var conditions = []condition{
 	{
 		name: "address gone",
 		apply: func(n *network) {
-			n.IP(wirebed.Server, fmt.Sprintf("address del %s/24 dev left", wirebed.Server4), fmt.Sprintf("-6 address del %s/64 dev left", wirebed.Server6))
+			n.IP(wirebed.Server, fmt.Sprintf("address del %s/24 dev left", wirebed.Server4), fmt.Sprintf("address del %s/64 dev left", wirebed.Server6))
 			n.IP(wirebed.Node2, "neighbour flush all")
 		},
-		cells: join(both(dropped), []cell{
+		cells: []cell{
+			// On a busy machine the attempt takes so long that it sees the truth.
+			{protocol: probe.TCP, want: dropped, or: unreachable},
+			{protocol: probe.UDP, want: dropped, or: unreachable},
 			{protocol: probe.TCP, to: "timeout 3.2 s", tweak: patiently, want: unreachable},
 			{protocol: probe.UDP, to: "timeout 3.2 s", tweak: patiently, want: unreachable},
-		}),
+		},
 	},
 	{
 		name:  "dropped by the sender's own output filter",

@@ -177,7 +177,9 @@ func (w *world) cluster() policy.Cluster {
 	cluster.Pods = append(cluster.Pods, dns)
 	for i := range w.scenario.Services {
 		if service := &w.scenario.Services[i]; w.lives(Ref{Kind: RefNamespace, Name: service.Namespace}) {
-			cluster.Services = append(cluster.Services, serviceObject(service))
+			object := serviceObject(service)
+			addresses.assignService(&object)
+			cluster.Services = append(cluster.Services, object)
 		}
 	}
 	for _, key := range sortedPolicyKeys(w.policies) {
@@ -255,26 +257,39 @@ func serviceObject(service *Service) corev1.Service {
 	return object
 }
 
-// addressPool gives pods addresses for the evaluator, or none if they are not known well enough.
+// addressPool gives pods and Services addresses for the evaluator, or none if they are not known well enough.
 type addressPool struct {
 	known bool
 	next  uint16
 }
 
-// assign gives a pod an address of each family, such as clusters use.
+// assign gives a pod an address of each family, in ranges such as clusters use.
 func (p *addressPool) assign(pod *corev1.Pod) {
 	if !p.known {
 		return
 	}
-	p.next++
-	high, low := byte(p.next>>8), byte(p.next)
-	for _, address := range []netip.Addr{
-		netip.AddrFrom4([4]byte{10, 244, high, low}),
-		netip.AddrFrom16([16]byte{0: 0xfd, 14: high, 15: low}),
-	} {
-		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: address.String()})
+	for _, address := range p.take() {
+		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: address})
 	}
 	pod.Status.PodIP = pod.Status.PodIPs[0].IP
+}
+
+// assignService does the same for a Service that has addresses.
+func (p *addressPool) assignService(service *corev1.Service) {
+	if p.known && service.Spec.ClusterIP == "" {
+		service.Spec.ClusterIPs = p.take()
+		service.Spec.ClusterIP = service.Spec.ClusterIPs[0]
+	}
+}
+
+// take gives the next address of each family.
+func (p *addressPool) take() []string {
+	p.next++
+	high, low := byte(p.next>>8), byte(p.next)
+	return []string{
+		netip.AddrFrom4([4]byte{10, 244, high, low}).String(),
+		netip.AddrFrom16([16]byte{0: 0xfd, 14: high, 15: low}).String(),
+	}
 }
 
 // privateRanges are where pods, nodes and Services have their addresses: RFC 1918, RFC 6598 and RFC 4193.

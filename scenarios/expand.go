@@ -61,16 +61,33 @@ type expander struct {
 	world    *world
 	// last is what each cell was last expected to find.
 	last map[cellKey]decision
-	// named are the cells that expectations named beyond those between pods and their declared ports, as far as the steps went.
+	// named are the cells that expectations named, as far as the steps went.
 	named  map[cellKey]bool
 	steps  []ExpandedStep
 	issues []issue
 	// work counts the cells looked at, see maxWork.
 	work int
+	// ranks are the places of endpoints and of ports in a matrix.
+	endpointRanks map[Endpoint][3]int
+	portRanks     map[knock]int
 }
 
-// maxWork bounds the cells that expanding looks at. It is far beyond what a run could try.
-const maxWork = 2_000_000
+// Bounds that are far beyond what a run could try.
+const (
+	// maxCells bounds the cells between pods over all steps.
+	maxCells = 200_000
+	// maxWork bounds the cells that expanding looks at.
+	maxWork = 1_000_000
+)
+
+// cellsBetweenPods counts the cells between pods that a scenario has over all steps in a cluster with both families.
+func (s *Scenario) cellsBetweenPods() int {
+	ports := 0
+	for _, pod := range s.Pods {
+		ports += len(pod.Ports)
+	}
+	return max(0, len(s.Pods)-1) * ports * len(Families()) * (len(s.Steps) + 2)
+}
 
 func newExpander(s *Scenario, families []corev1.IPFamily) *expander {
 	if len(families) == 0 {
@@ -78,6 +95,7 @@ func newExpander(s *Scenario, families []corev1.IPFamily) *expander {
 	}
 	return &expander{
 		scenario: s, families: families, world: newWorld(s), last: map[cellKey]decision{}, named: map[cellKey]bool{},
+		endpointRanks: map[Endpoint][3]int{}, portRanks: map[knock]int{},
 	}
 }
 
@@ -131,7 +149,7 @@ func (e *expander) addStep(i int) error {
 	step := &e.scenario.Steps[i]
 	e.world, _ = e.world.after(step, i+1)
 	expanded := ExpandedStep{
-		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: step.Create,
+		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: e.created(step, i+1),
 	}
 	if step.Expect.Policies {
 		decided, err := e.compute()
@@ -161,12 +179,28 @@ func (e *expander) addStep(i int) error {
 			decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
 		default:
 			e.report(strict.Index("steps", i)+".expect",
-				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}))
+				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}).withoutFamily())
 			decided[key] = decision{expected: Any}
 		}
 	}
 	e.finish(expanded, decided)
 	return nil
+}
+
+// created lists the namespaces that a step creates, and all pods that are born in it.
+func (e *expander) created(step *Step, number int) []Ref {
+	var refs []Ref
+	for _, ref := range step.Create {
+		if ref.Kind == RefNamespace {
+			refs = append(refs, ref)
+		}
+	}
+	for _, pod := range e.world.livingPods() {
+		if e.world.pods[pod.Name].birth == number {
+			refs = append(refs, Ref{Kind: RefPod, Name: pod.Name})
+		}
+	}
+	return refs
 }
 
 // state decides the cells that the lines of a step name. The first line counts.
@@ -178,8 +212,12 @@ func (e *expander) state(i int) map[cellKey]decision {
 		if lines := e.scenario.source.lines; i < len(lines) && j < len(lines[i]) {
 			line = lines[i][j]
 		}
-		matched, fresh := 0, 0
-		for key := range e.matches(expectation, func(to Target, err error) { e.report(path, "%v", err) }) {
+		matched, fresh, faults := 0, 0, 0
+		fail := func(err error) {
+			e.report(path, "%v", err)
+			faults++
+		}
+		for key := range e.matches(expectation, fail) {
 			matched++
 			if _, ok := decided[key]; ok {
 				continue
@@ -191,6 +229,7 @@ func (e *expander) state(i int) map[cellKey]decision {
 			e.checkUndeclared(path, key, expectation.Outcome)
 		}
 		switch {
+		case faults > 0:
 		case matched == 0:
 			e.report(path, "no cell fits this line: check from, to and family")
 		case fresh == 0:
@@ -213,7 +252,7 @@ func (e *expander) checkUndeclared(path string, key cellKey, outcome Expected) {
 }
 
 // matches iterates over the cells that an expectation names in the present world. Names that mean nothing are passed to fail, once each.
-func (e *expander) matches(expectation Expectation, fail func(to Target, err error)) func(yield func(cellKey) bool) {
+func (e *expander) matches(expectation Expectation, fail func(error)) func(yield func(cellKey) bool) {
 	return func(yield func(cellKey) bool) {
 		type aim struct {
 			knocks   []knock
@@ -223,14 +262,14 @@ func (e *expander) matches(expectation Expectation, fail func(to Target, err err
 		for _, to := range expectation.To {
 			knocks, err := e.world.knocks(to)
 			if err != nil {
-				fail(to, err)
+				fail(err)
 			}
 			aims = append(aims, aim{knocks, to.Kind == TargetAll})
 		}
 		for _, from := range expectation.From {
 			sources, err := e.world.sources(from)
 			if err != nil {
-				fail(Target{}, err)
+				fail(err)
 			}
 			for _, source := range sources {
 				for _, aim := range aims {
@@ -313,7 +352,7 @@ func (e *expander) beyondPods() []cellKey {
 
 // cells lists what an expectation of sound names matches.
 func (e *expander) cells(expectation Expectation) []cellKey {
-	return slices.Collect(e.matches(expectation, func(Target, error) {}))
+	return slices.Collect(e.matches(expectation, func(error) {}))
 }
 
 // namedBefore are the cells that earlier steps named and that can still be tried.
@@ -372,7 +411,9 @@ func (e *expander) finish(step ExpandedStep, decided map[cellKey]decision) {
 	for key, decision := range decided {
 		decision.births = e.births(key)
 		e.last[key] = decision
-		e.named[key] = true
+		if decision.reason.Origin == Stated || decision.reason.Origin == Computed {
+			e.named[key] = true
+		}
 		step.Cells = append(step.Cells, e.cell(key, decision))
 	}
 	slices.SortFunc(step.Cells, e.compareCells)
@@ -408,19 +449,28 @@ var endpointOrder = []EndpointKind{
 }
 
 func (e *expander) compareEndpoints(a, b Endpoint) int {
-	return cmp.Or(
-		cmp.Compare(slices.Index(endpointOrder, a.Kind), slices.Index(endpointOrder, b.Kind)),
-		cmp.Compare(e.nameRank(a), e.nameRank(b)),
-		cmp.Compare(a.Name, b.Name),
-		cmp.Compare(e.nameRank(podEndpoint(a.Node)), e.nameRank(podEndpoint(b.Node))),
-	)
+	rankA, rankB := e.endpointRank(a), e.endpointRank(b)
+	return cmp.Or(slices.Compare(rankA[:], rankB[:]), cmp.Compare(a.Name, b.Name))
+}
+
+// endpointRank is the place of an endpoint: its kind, its place in its section of the file, and that of the pod whose node it is.
+func (e *expander) endpointRank(endpoint Endpoint) [3]int {
+	rank, ok := e.endpointRanks[endpoint]
+	if !ok {
+		rank = [3]int{
+			slices.Index(endpointOrder, endpoint.Kind), e.nameRank(endpoint),
+			slices.Index(e.scenario.podNames(), endpoint.Node),
+		}
+		e.endpointRanks[endpoint] = rank
+	}
+	return rank
 }
 
 // nameRank is the place of an endpoint in its section of the file.
 func (e *expander) nameRank(endpoint Endpoint) int {
 	switch endpoint.Kind {
 	case EndpointPod:
-		return slices.IndexFunc(e.scenario.Pods, func(p Pod) bool { return p.Name == endpoint.Name })
+		return slices.Index(e.scenario.podNames(), endpoint.Name)
 	case EndpointService, EndpointServiceName, EndpointNodePort:
 		return slices.IndexFunc(e.scenario.Services, func(s Service) bool { return s.Name == endpoint.Name })
 	case EndpointExternal:
@@ -431,9 +481,15 @@ func (e *expander) nameRank(endpoint Endpoint) int {
 
 // portRank is the place of a cell's port among those that the target declares; undeclared ones come last.
 func (e *expander) portRank(c Cell) int {
-	ports, _ := e.scenario.declaredPorts(c.To)
-	if i := slices.IndexFunc(ports, func(p Port) bool { return p.Number == c.Port && p.Protocol == c.Protocol }); i >= 0 {
-		return i
+	k := knock{c.To, c.Port, c.Protocol}
+	rank, ok := e.portRanks[k]
+	if !ok {
+		ports, _ := e.scenario.declaredPorts(c.To)
+		rank = slices.IndexFunc(ports, func(p Port) bool { return p.Number == c.Port && p.Protocol == c.Protocol })
+		if rank < 0 {
+			rank = len(ports)
+		}
+		e.portRanks[k] = rank
 	}
-	return len(ports)
+	return rank
 }
