@@ -47,11 +47,12 @@ const (
 	heartbeat = 10 * time.Second
 )
 
-// NewProgress shows progress on a file until Close. TERM=dumb, as getenv returns it, makes a terminal one that gets plain lines.
-func NewProgress(file *os.File, getenv func(string) string) *Progress {
-	p := &Progress{out: file, now: time.Now}
+// NewProgress shows the progress of a run of some scenarios until Close. TERM=dumb, as getenv returns it, makes a terminal one that gets plain
+// lines.
+func NewProgress(out io.Writer, scenarios int, getenv func(string) string) *Progress {
+	p := &Progress{out: out, total: scenarios, now: time.Now}
 	period := heartbeat
-	if IsTerminal(file) && getenv("TERM") != "dumb" {
+	if file, ok := out.(*os.File); ok && IsTerminal(file) && getenv("TERM") != "dumb" {
 		period = redraw
 		p.width = func() int {
 			width, _, err := term.GetSize(int(file.Fd()))
@@ -105,11 +106,9 @@ func (p *Progress) Event(event runner.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.knocks += event.Attempts
-	if event.Total > 0 {
-		p.done, p.total = max(p.done, event.Done), event.Total
-	}
 	switch i := slices.IndexFunc(p.running, func(a activity) bool { return a.scenario == event.Scenario }); {
 	case event.Mark != "":
+		p.done++
 		if i >= 0 {
 			p.running = slices.Delete(p.running, i, i+1)
 		}
@@ -157,13 +156,9 @@ func (p *Progress) Close() {
 
 // line is the state in one line, the most telling first because a terminal's width may cut it.
 func (p *Progress) line() string {
-	var parts []string
-	if p.total > 0 {
-		part := fmt.Sprintf("%d of %s done", p.done, count(p.total, "scenario"))
-		if p.bad > 0 {
-			part += fmt.Sprintf(", %d not passed", p.bad)
-		}
-		parts = append(parts, part)
+	parts := []string{fmt.Sprintf("%d of %s done", p.done, count(p.total, "scenario"))}
+	if p.bad > 0 {
+		parts[0] += fmt.Sprintf(", %d not passed", p.bad)
 	}
 	if p.knocks > 0 {
 		parts = append(parts, count(p.knocks, "knock"))
@@ -183,8 +178,7 @@ func (p *Progress) line() string {
 
 // stamped is a clean line with the time since the start.
 func (p *Progress) stamped(line string) string {
-	elapsed := p.now().Sub(p.start).Truncate(time.Second)
-	return strings.TrimRight(clean(fmt.Sprintf("%6s  %s", elapsed, line)), " ")
+	return clean(fmt.Sprintf("%6s  %s", p.now().Sub(p.start).Truncate(time.Second), line))
 }
 
 // print writes a plain line.

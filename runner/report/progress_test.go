@@ -22,7 +22,7 @@ type watch struct {
 func newWatch(t *testing.T, width int) *watch {
 	t.Helper()
 	w := &watch{clock: start}
-	w.Progress = &Progress{out: &w.out, now: func() time.Time { return w.clock }}
+	w.Progress = &Progress{out: &w.out, total: 2, now: func() time.Time { return w.clock }}
 	if width > 0 {
 		w.Progress.width = func() int { return width }
 	}
@@ -43,14 +43,14 @@ func TestALogGetsPlainLines(t *testing.T) {
 	w.Event(runner.Event{Scenario: "two\x1b[2J", Phase: "deploy"})
 	w.after(3 * time.Second)
 	w.Event(runner.Event{Scenario: "one", Attempts: 40})
-	w.Event(runner.Event{Scenario: "one", Phase: "done", Mark: runner.MarkPass, Done: 1, Total: 2})
+	w.Event(runner.Event{Scenario: "one", Phase: "done", Mark: runner.MarkPass})
 	w.after(4 * time.Second)
 	w.Say("warning: a\x1bb\n")
 	w.Event(runner.Event{Scenario: "two\x1b[2J", Phase: "policy applied"})
 	w.after(6 * time.Second)
 	w.after(time.Second)
-	w.Event(runner.Event{Scenario: "two\x1b[2J", Phase: "done", Mark: runner.MarkFail, Done: 2, Total: 2})
-	w.Event(runner.Event{Phase: "clean-up", Done: 2, Total: 2})
+	w.Event(runner.Event{Scenario: "two\x1b[2J", Phase: "done", Mark: runner.MarkFail})
+	w.Event(runner.Event{Phase: "clean-up"})
 	w.after(60 * time.Second)
 	w.Close()
 	g.Expect(w.out.String()).To(Equal(`    3s  one: pass
@@ -63,17 +63,17 @@ warning: a\x1bb
 
 func TestATerminalGetsOneLineThatIsRewritten(t *testing.T) {
 	g := NewWithT(t)
-	w := newWatch(t, 40)
+	w := newWatch(t, 60)
 	w.Event(runner.Event{Scenario: "one", Phase: "deploy"})
-	w.Event(runner.Event{Scenario: "two", Phase: "deploy"})
+	w.Event(runner.Event{Scenario: "two", Phase: "deploy the pods of two"})
 	w.after(time.Second)
-	w.Event(runner.Event{Scenario: "one", Phase: "done", Mark: runner.MarkInconclusive, Done: 1, Total: 2})
+	w.Event(runner.Event{Scenario: "one", Phase: "done", Mark: runner.MarkInconclusive})
 	w.after(time.Second)
 	w.Say("warning")
 	w.Close()
-	g.Expect(w.out.String()).To(Equal("\r    0s  one: deploy\x1b[K" +
-		"\r    1s  one: deploy (and 1 more)\x1b[K" +
-		"\r    2s  1 of 2 scenarios done, 1 not p…\x1b[K" +
+	g.Expect(w.out.String()).To(Equal("\r    0s  0 of 2 scenarios done; one: deploy\x1b[K" +
+		"\r    1s  0 of 2 scenarios done; one: deploy (and 1 more)\x1b[K" +
+		"\r    2s  1 of 2 scenarios done, 1 not passed; two: deploy t…\x1b[K" +
 		"\r\x1b[Kwarning\n"))
 }
 
@@ -85,7 +85,7 @@ func TestEveryTickIsDrawn(t *testing.T) {
 	p.run(ticks, func() { stopped = true })
 	ticks <- start
 	p.Close()
-	g.Expect(out.String()).To(Equal("\r    0s\x1b[K\r\x1b[K"))
+	g.Expect(out.String()).To(Equal("\r    0s  0 of 0 scenarios done\x1b[K\r\x1b[K"))
 	g.Expect(stopped).To(BeTrue())
 }
 
@@ -102,8 +102,8 @@ func TestAFileGetsNoControlCharacters(t *testing.T) {
 	file, err := os.Create(path)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer file.Close()
-	p := NewProgress(file, func(string) string { return "" })
-	p.Event(runner.Event{Scenario: "one", Phase: "done", Mark: runner.MarkPass, Done: 1, Total: 1})
+	p := NewProgress(file, 1, func(string) string { return "" })
+	p.Event(runner.Event{Scenario: "one", Phase: "done", Mark: runner.MarkPass})
 	p.Close()
 	text, err := os.ReadFile(path)
 	g.Expect(err).NotTo(HaveOccurred())

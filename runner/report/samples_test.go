@@ -32,12 +32,7 @@ func passed(t *testing.T) *runner.Report {
 func failed(t *testing.T) *runner.Report {
 	r := newReport()
 	add(r, play(t, load(t, "testdata/shop.yaml"), nil, map[string]answer{
-		"2 web -> db:5432/TCP (IPv4)": {
-			mark: runner.MarkFail,
-			why:  "expected connected, found timeout: no answer to 6 SYNs in 2s and 2 rounds: nothing reached the pod: dropped on the way to it",
-			reading: probe.Reading{Outcome: probe.Timeout, Where: probe.WhereForward, ErrorProbability: 6.2e-11,
-				Reason: "no answer to 6 SYNs in 2s and 2 rounds: nothing reached the pod: dropped on the way to it"},
-		},
+		"2 web -> db:5432/TCP (IPv4)": {mark: runner.MarkFail, outcome: probe.Timeout},
 	}))
 	r.Scenarios[0].File = "shop.yaml"
 	forEachCell(r, func(c *runner.Cell) {
@@ -48,6 +43,7 @@ func failed(t *testing.T) *runner.Report {
 			c.Repeat = "podknock run shop.yaml --only 2/web/db:5432/TCP/IPv4"
 		}
 	})
+	r.Elapsed = 38*time.Second + 600*time.Millisecond
 	r.Latency.Deny = runner.LatencyFigures{Samples: 1, P50: 52 * time.Millisecond, P95: 52 * time.Millisecond, Max: 52 * time.Millisecond}
 	return r
 }
@@ -57,10 +53,7 @@ func notEnforced(t *testing.T) *runner.Report {
 	r := newReport()
 	r.Cluster.Families = []string{"IPv4", "IPv6"}
 	s := play(t, load(t, "deny-all-ingress"), scenarios.Families(), map[string]answer{
-		"2 neighbour -> myapp:80/TCP (IPv6)": {
-			mark: runner.MarkFail, why: "expected blocked, found connected: pod answered in 0.4ms",
-			reading: probe.Reading{Outcome: probe.Connected, Reason: "pod answered in 0.4ms"},
-		},
+		"2 neighbour -> myapp:80/TCP (IPv6)": {mark: runner.MarkFail, outcome: probe.Connected},
 	})
 	add(r, s)
 	return r
@@ -75,8 +68,8 @@ func notTested(t *testing.T) *runner.Report {
 			mark: runner.MarkError, failed: "pod neighbour: container probe was killed (out of memory) while it was asked",
 		},
 		"2 neighbour -> myapp:80/TCP (IPv4)": {
-			mark: runner.MarkInconclusive, why: "it looks blocked, but so might a dead path",
-			reading: probe.Reading{Outcome: probe.Timeout, Where: probe.WhereUnknown, Inconclusive: true,
+			mark: runner.MarkInconclusive, outcome: probe.Timeout, why: "it looks blocked, but so might a dead path",
+			reading: &probe.Reading{Outcome: probe.Timeout, Where: probe.WhereUnknown, Inconclusive: true,
 				Reason: "no answer to 2 SYNs in 800ms: dropped, or address gone (or lost: the chance is 0.0004)"},
 		},
 	})
