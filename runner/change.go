@@ -86,9 +86,8 @@ func (l *lane) forgetPod(name string) {
 	delete(l.book.problems, name)
 }
 
-func (l *lane) podObject(name string) scenarios.PodObject {
-	pods := l.book.naming.topology().Pods
-	return pods[slices.IndexFunc(pods, func(p scenarios.PodObject) bool { return p.Logical == name })]
+func (l *lane) podObject(name string) PodOrder {
+	return l.orders[slices.IndexFunc(l.orders, func(o PodOrder) bool { return o.Logical == name })]
 }
 
 func (l *lane) label(ctx context.Context, change scenarios.LabelChange) error {

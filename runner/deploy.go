@@ -13,15 +13,17 @@ import (
 
 // deploy brings everything into being that the scenario starts with, and waits for it. Pods that can't start are remembered with the reason;
 // the others go on without them.
-func (l *lane) deploy(ctx context.Context, planned *Planned) error {
-	if l.options.Tenant == "" {
-		for _, name := range existingNamespaces(l.scenario) {
-			if err := l.cluster.PrepareNamespace(ctx, name); err != nil {
-				return err
-			}
+func (l *lane) deploy(ctx context.Context, start []scenarios.Ref) error {
+	prepare := existingNamespaces(l.scenario)
+	if l.options.Tenant != "" {
+		prepare = []string{l.options.Tenant}
+	}
+	for _, name := range prepare {
+		if err := l.cluster.PrepareNamespace(ctx, name); err != nil {
+			return err
 		}
 	}
-	if err := l.create(ctx, planned.start); err != nil {
+	if err := l.create(ctx, start); err != nil {
 		return err
 	}
 	return l.lookAround(ctx)
@@ -57,7 +59,7 @@ func (l *lane) create(ctx context.Context, refs []scenarios.Ref) error {
 	if err := l.createServices(ctx, topology, refs); err != nil {
 		return err
 	}
-	return l.createPods(ctx, topology, refs)
+	return l.createPods(ctx, refs)
 }
 
 // createServices creates those whose namespace is new.
@@ -83,32 +85,28 @@ func (l *lane) createServices(ctx context.Context, topology scenarios.Topology, 
 }
 
 // createPods creates pods and waits until each runs and its agent answers, or cannot start.
-func (l *lane) createPods(ctx context.Context, topology scenarios.Topology, refs []scenarios.Ref) error {
+func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 	startCtx, cancel := context.WithTimeoutCause(ctx, l.options.StartTimeout,
 		fmt.Errorf("it did not start within %s", l.options.StartTimeout))
 	defer cancel()
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	for _, object := range topology.Pods {
-		ref := scenarios.Ref{Kind: scenarios.RefPod, Name: object.Logical}
+	for _, order := range l.orders {
+		ref := scenarios.Ref{Kind: scenarios.RefPod, Name: order.Logical}
 		if !slices.Contains(refs, ref) || l.alive[ref] {
 			continue
 		}
 		l.alive[ref] = true
-		order := PodOrder{
-			PodObject: object, Scenario: l.scenario.Metadata.Name, Namespaces: l.podNamespaces(topology),
-			AmongOthers: l.amongOthers(object.Logical),
-		}
 		all.Go(func() {
 			pod, agent, err := l.startPod(startCtx, order)
 			mu.Lock()
 			defer mu.Unlock()
-			delete(l.book.problems, object.Logical)
+			delete(l.book.problems, order.Logical)
 			if err != nil {
-				l.book.problems[object.Logical] = err.Error()
+				l.book.problems[order.Logical] = err.Error()
 				return
 			}
-			l.book.pods[object.Logical], l.agents[object.Logical] = pod, agent
+			l.book.pods[order.Logical], l.agents[order.Logical] = pod, agent
 		})
 	}
 	all.Wait()
@@ -139,32 +137,6 @@ func (l *lane) startPod(ctx context.Context, order PodOrder) (Pod, Agent, error)
 			introduction.Identity.Pod, introduction.Identity.UID, pod.UID)
 	}
 	return pod, agent, nil
-}
-
-// podNamespaces are the namespaces in the cluster that the scenario's pods are in.
-func (l *lane) podNamespaces(topology scenarios.Topology) []string {
-	var names []string
-	for _, pod := range topology.Pods {
-		if !slices.Contains(names, pod.Meta.Namespace) {
-			names = append(names, pod.Meta.Namespace)
-		}
-	}
-	return names
-}
-
-// amongOthers tells whether a pod stands beside pods that are not ours.
-func (l *lane) amongOthers(name string) bool {
-	if l.options.Tenant != "" {
-		return true
-	}
-	for _, pod := range l.scenario.Pods {
-		if pod.Name == name {
-			return slices.ContainsFunc(l.scenario.Namespaces, func(n scenarios.Namespace) bool {
-				return n.Name == pod.Namespace && n.Existing
-			})
-		}
-	}
-	return false
 }
 
 // learnNodes looks up the addresses of nodes, where the scenario knocks on nodes.

@@ -17,6 +17,7 @@ type lane struct {
 	cluster  Cluster
 	options  Options
 	scenario *scenarios.Scenario
+	orders   []PodOrder
 	command  string
 	book     *book
 	agents   map[string]Agent
@@ -33,7 +34,7 @@ type lane struct {
 
 func newLane(cluster Cluster, options Options, planned *Planned) *lane {
 	return &lane{
-		cluster: cluster, options: options, scenario: planned.Scenario, command: planned.command,
+		cluster: cluster, options: options, scenario: planned.Scenario, orders: planned.Orders(options.Tenant), command: planned.command,
 		book: newBook(planned.Scenario, planned.naming), agents: map[string]Agent{},
 		alive: map[scenarios.Ref]bool{}, applied: map[policyName]string{},
 	}
@@ -67,7 +68,7 @@ func (l *lane) run(ctx context.Context, planned *Planned) ScenarioResult {
 func (l *lane) carryOut(ctx context.Context, planned *Planned, result *ScenarioResult) error {
 	phase := result.begin("deploy")
 	l.tell(Event{Phase: "deploy"})
-	err := l.deploy(ctx, planned)
+	err := l.deploy(ctx, planned.start)
 	phase()
 	if err != nil {
 		return explain(ctx, fmt.Errorf("deploy: %w", err))
@@ -128,7 +129,7 @@ func (l *lane) closeAgents() {
 // podResults describes the pods in the order of the scenario.
 func (l *lane) podResults() []PodResult {
 	results := []PodResult{}
-	for _, object := range l.book.naming.topology().Pods {
+	for _, object := range l.orders {
 		result := PodResult{
 			Name: object.Logical, Namespace: object.Meta.Namespace, Pod: object.Meta.Name, Problem: l.book.problems[object.Logical],
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
+
 	"github.com/podknock/podknock/scenarios"
 )
 
@@ -100,4 +102,37 @@ func obstacle(scenario *scenarios.Scenario, options Options) string {
 		return tenantObstacle(scenario)
 	}
 	return ""
+}
+
+// Orders are all probe pods of the scenario.
+func (p *Planned) Orders(tenant string) []PodOrder {
+	var namespaces []string
+	for _, pod := range p.Topology.Pods {
+		if !slices.Contains(namespaces, pod.Meta.Namespace) {
+			namespaces = append(namespaces, pod.Meta.Namespace)
+		}
+	}
+	orders := make([]PodOrder, len(p.Topology.Pods))
+	for i, object := range p.Topology.Pods {
+		orders[i] = PodOrder{
+			PodObject: object, Scenario: p.Scenario.Metadata.Name, Namespaces: namespaces,
+			AmongOthers: tenant != "" || !slices.ContainsFunc(p.Topology.Namespaces, func(n scenarios.NamespaceObject) bool {
+				return n.Object.Name == object.Meta.Namespace
+			}),
+		}
+	}
+	return orders
+}
+
+// Policies are all policies that the scenario applies, as they are applied.
+func (p *Planned) Policies() []*networkingv1.NetworkPolicy {
+	var policies []*networkingv1.NetworkPolicy
+	for _, step := range p.Scenario.Steps {
+		for _, apply := range step.Apply {
+			for i := range apply.Policies {
+				policies = append(policies, p.naming.policy(&apply.Policies[i]))
+			}
+		}
+	}
+	return policies
 }

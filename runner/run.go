@@ -48,6 +48,17 @@ func Run(ctx context.Context, cluster Cluster, plan *Plan, options Options) *Rep
 	return report
 }
 
+// NewFailure is the report of a run that could not begin: no scenario was run.
+func NewFailure(plan *Plan, options Options, err error) *Report {
+	r := &run{options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios))}
+	report := &Report{
+		APIVersion: ReportAPIVersion, Kind: ReportKind, Run: options.Run, Version: options.Version, Start: time.Now().UTC(),
+		Scenarios: []ScenarioResult{}, Skipped: plan.Skipped, Error: err.Error(), Interrupted: errors.Is(err, ErrInterrupted),
+	}
+	r.fill(report)
+	return report
+}
+
 // run is the state of a run of several scenarios.
 type run struct {
 	cluster Cluster
@@ -170,7 +181,7 @@ func (l *lane) tidy(ctx context.Context) {
 	var all sync.WaitGroup
 	for ref := range l.alive {
 		switch {
-		case !isNamespace(ref) && l.amongOthers(ref.Name):
+		case !isNamespace(ref) && l.podObject(ref.Name).AmongOthers:
 			object := l.podObject(ref.Name)
 			all.Go(func() { _ = l.cluster.DeletePod(ctx, object.Meta.Namespace, object.Meta.Name) })
 		case isNamespace(ref) && l.ownsNamespace(ref.Name):

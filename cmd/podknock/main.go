@@ -10,6 +10,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	// A second signal ends the program at once, whatever it has left to remove.
+	context.AfterFunc(ctx, stop)
 	code := execute(ctx, os.Args, streams{out: os.Stdout, err: os.Stderr})
 	stop()
 	os.Exit(code)

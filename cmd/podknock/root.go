@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -28,8 +29,15 @@ func execute(ctx context.Context, args []string, std streams) int {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	if err := root.ExecuteContext(ctx); err != nil {
+		var failed failure
+		if errors.As(err, &failed) && failed.err == nil {
+			return failed.code
+		}
 		text := strings.ReplaceAll(strings.TrimRight(err.Error(), "\n"), "\t", "  ") // cobra indents suggestions with tabs
 		fmt.Fprintf(std.err, "podknock: %s\n", report.Clean(text))
+		if failed.err != nil {
+			return failed.code
+		}
 		return exitUsage
 	}
 	return exitOK
@@ -49,6 +57,6 @@ func newRootCommand(program string) *cobra.Command {
 	if strings.HasPrefix(filepath.Base(program), "kubectl-podknock") {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl podknock"}
 	}
-	root.AddCommand(newListCommand(), newShowCommand(), newVersionCommand())
+	root.AddCommand(newRunCommand(), newCleanUpCommand(), newListCommand(), newShowCommand(), newVersionCommand())
 	return root
 }

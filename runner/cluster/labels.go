@@ -26,11 +26,15 @@ const (
 
 // labels are those of every object of the run.
 func (o *Options) labels() map[string]string {
-	return map[string]string{
+	labels := map[string]string{
 		runner.LabelRun: o.Run,
-		LabelOwner:      labelValue(o.Owner),
+		LabelOwner:      LabelValue(o.Owner),
 		LabelExpires:    strconv.FormatInt(o.Expires.Unix(), 10),
 	}
+	if o.Kept {
+		labels[LabelKept] = "true"
+	}
+	return labels
 }
 
 // merged are labels with those of the run on top.
@@ -44,8 +48,8 @@ func (o *Options) merged(own map[string]string) map[string]string {
 	return labels
 }
 
-// labelValue makes a label's value of any text.
-func labelValue(text string) string {
+// LabelValue makes a label's value of any text.
+func LabelValue(text string) string {
 	value := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r) {
 			return r

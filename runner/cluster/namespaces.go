@@ -123,15 +123,23 @@ func (c *Cluster) LabelNamespace(ctx context.Context, name string, labels map[st
 	})
 }
 
-// CreateService creates a Service of the run.
-func (c *Cluster) CreateService(ctx context.Context, service *corev1.Service) (*corev1.Service, error) {
+// newService is a Service of the run.
+func newService(service *corev1.Service, o *Options, owner metav1.OwnerReference) *corev1.Service {
 	object := service.DeepCopy()
-	object.Labels = c.options.merged(object.Labels)
+	object.Labels = o.merged(object.Labels)
+	object.OwnerReferences = []metav1.OwnerReference{owner}
 	// Both families where the cluster has them, as the pods have.
 	object.Spec.IPFamilyPolicy = ptr.To(corev1.IPFamilyPolicyPreferDualStack)
-	if owner, ok := c.owners.get(object.Namespace); ok {
-		object.OwnerReferences = []metav1.OwnerReference{owner}
+	return object
+}
+
+// CreateService creates a Service in a namespace that was created or prepared before.
+func (c *Cluster) CreateService(ctx context.Context, service *corev1.Service) (*corev1.Service, error) {
+	owner, ok := c.owners.get(service.Namespace)
+	if !ok {
+		return nil, fmt.Errorf("create Service %q: the namespace %q was not prepared", service.Name, service.Namespace)
 	}
+	object := newService(service, &c.options, owner)
 	made, err := create(ctx, func(ctx context.Context) (*corev1.Service, error) {
 		return c.client.CoreV1().Services(object.Namespace).Create(ctx, object, metav1.CreateOptions{})
 	}, func(ctx context.Context) (*corev1.Service, error) {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/rand"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +31,8 @@ type Options struct {
 	Tolerations  []corev1.Toleration
 	// Tenant is the one namespace to work in with rights in it alone. Empty means rights in the whole cluster.
 	Tenant string
+	// Kept says that the objects are meant to outlive the run.
+	Kept bool
 	// Context is the name of the kubeconfig's context, for the report.
 	Context string
 	// Channel is how control streams reach the agents. Empty means PortForward.
@@ -37,6 +40,9 @@ type Options struct {
 	// Streams bounds the control streams that are open at once. Zero means DefaultStreams.
 	Streams int
 }
+
+// NewToken returns a secret that nobody can guess.
+func NewToken() probe.Token { return probe.Token(rand.Text()) }
 
 // Channel is a way to an agent's control port.
 type Channel string

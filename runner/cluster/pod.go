@@ -49,8 +49,8 @@ func newPod(order runner.PodOrder, o *Options, owner metav1.OwnerReference, now 
 			Affinity: placement(order, o),
 		},
 	}
-	pod.Labels[runner.LabelScenario] = labelValue(order.Scenario)
-	pod.Labels[labelPod] = labelValue(order.Logical)
+	pod.Labels[runner.LabelScenario] = LabelValue(order.Scenario)
+	pod.Labels[labelPod] = LabelValue(order.Logical)
 	// A mesh must not put a proxy between the wire and us. Istio reads the label, older ones and Linkerd annotations.
 	pod.Labels["sidecar.istio.io/inject"] = "false"
 	for _, secret := range o.PullSecrets {
@@ -138,9 +138,9 @@ func controlPortOf(order runner.PodOrder) uint16 {
 // are tested too.
 func placement(order runner.PodOrder, o *Options) *corev1.Affinity {
 	term := func(name string) corev1.PodAffinityTerm {
-		selector := map[string]string{runner.LabelRun: o.Run, runner.LabelScenario: labelValue(order.Scenario)}
+		selector := map[string]string{runner.LabelRun: o.Run, runner.LabelScenario: LabelValue(order.Scenario)}
 		if name != "" {
-			selector[labelPod] = labelValue(name)
+			selector[labelPod] = LabelValue(name)
 		}
 		return corev1.PodAffinityTerm{
 			LabelSelector: &metav1.LabelSelector{MatchLabels: selector}, Namespaces: order.Namespaces, TopologyKey: corev1.LabelHostname,
