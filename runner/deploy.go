@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/scenarios"
 )
 
@@ -98,7 +100,7 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 		}
 		l.alive[ref] = true
 		all.Go(func() {
-			pod, agent, err := l.startPod(startCtx, order)
+			pod, agent, offset, err := l.startPod(startCtx, order)
 			mu.Lock()
 			defer mu.Unlock()
 			delete(l.book.problems, order.Logical)
@@ -106,7 +108,7 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 				l.book.problems[order.Logical] = err.Error()
 				return
 			}
-			l.book.pods[order.Logical], l.agents[order.Logical] = pod, agent
+			l.book.pods[order.Logical], l.agents[order.Logical], l.offsets[order.Logical] = pod, agent, offset
 		})
 	}
 	all.Wait()
@@ -116,27 +118,40 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 	return l.learnNodes(ctx)
 }
 
-// startPod creates one pod and returns when its agent has answered.
-func (l *lane) startPod(ctx context.Context, order PodOrder) (Pod, Agent, error) {
+// startPod creates one pod and returns when its agent has answered, with what its clock is ahead of ours.
+func (l *lane) startPod(ctx context.Context, order PodOrder) (Pod, Agent, time.Duration, error) {
 	if err := l.cluster.CreatePod(ctx, order); err != nil {
-		return Pod{}, nil, err
+		return Pod{}, nil, 0, err
 	}
 	pod, err := l.cluster.AwaitPod(ctx, order.Meta.Namespace, order.Meta.Name)
 	if err != nil {
-		return Pod{}, nil, err
+		return Pod{}, nil, 0, err
 	}
 	agent := l.cluster.Agent(pod)
-	introduction, err := agent.Introduction(ctx)
+	offset, err := meet(ctx, agent, pod)
 	if err != nil {
 		agent.Close()
-		return Pod{}, nil, fmt.Errorf("its agent does not answer: %w", err)
+		return Pod{}, nil, 0, err
+	}
+	return pod, agent, offset, nil
+}
+
+// meet makes sure that the agent is that of the pod, and compares the clocks.
+func meet(ctx context.Context, agent Agent, pod Pod) (time.Duration, error) {
+	introduction, err := agent.Introduction(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("its agent does not answer: %w", err)
 	}
 	if introduction.Identity.UID != pod.UID {
-		agent.Close()
-		return Pod{}, nil, fmt.Errorf("the agent that answers is in pod %s with UID %q, not %q",
+		return 0, fmt.Errorf("the agent that answers is in pod %q with UID %q, not %q",
 			introduction.Identity.Pod, introduction.Identity.UID, pod.UID)
 	}
-	return pod, agent, nil
+	asked := time.Now()
+	evidence, err := agent.Evidence(ctx, probe.EvidenceQuestion{})
+	if err != nil {
+		return 0, fmt.Errorf("its agent does not answer: %w", err)
+	}
+	return evidence.Time.Sub(asked.Add(time.Since(asked) / 2)), nil
 }
 
 // learnNodes looks up the addresses of nodes, where the scenario knocks on nodes.

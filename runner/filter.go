@@ -59,7 +59,8 @@ func filterOf(step int, cell scenarios.Cell) string {
 	}.String()
 }
 
-// selection are the indexes of the cells to ask in each step: those that a filter and the family pick, and the controls of these.
+// selection are the indexes of the cells to ask in each step: those that a filter picks, and the controls of these. Cells from outside the
+// cluster are never among them, because nothing of ours is there to knock.
 func selection(expansion *scenarios.Expansion, filters []Filter) [][]int {
 	wanted := make([]map[int]bool, len(expansion.Steps))
 	for i := range wanted {
@@ -72,7 +73,7 @@ func selection(expansion *scenarios.Expansion, filters []Filter) [][]int {
 			for _, filter := range filters {
 				picked = picked || filter.matches(i, step.Name, cell)
 			}
-			if !picked {
+			if !picked || !canAsk(cell) {
 				continue
 			}
 			wanted[i][j] = true
@@ -91,6 +92,9 @@ func selection(expansion *scenarios.Expansion, filters []Filter) [][]int {
 	}
 	return selected
 }
+
+// canAsk tells whether something of ours can be where a cell comes from.
+func canAsk(cell scenarios.Cell) bool { return cell.From.Kind == scenarios.EndpointPod }
 
 // shellWord quotes a word for a shell where it has to be.
 func shellWord(word string) string {

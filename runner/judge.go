@@ -3,6 +3,8 @@ package runner
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/scenarios"
 )
@@ -52,6 +54,9 @@ func judge(cell scenarios.Cell, found finding, control *Control) judgement {
 		}
 		return judgement{MarkFail, differenceReason(cell, result)}
 	case unclear:
+		if answeredOtherwise(cell, result, control) {
+			break
+		}
 		return judgement{MarkInconclusive, fmt.Sprintf("expected %s; %s, and nothing tells the two apart here", cell.Expected, result.Reason)}
 	}
 	if !cell.Expected.NeedsControl() {
@@ -64,6 +69,14 @@ func judge(cell scenarios.Cell, found finding, control *Control) judgement {
 		return judgement{MarkInconclusive, fmt.Sprintf("it looks blocked, but so might a dead path: the control %s found %s", control.Cell, orNothing(control.Observed))}
 	}
 	return judgement{mark: MarkPass}
+}
+
+// answeredOtherwise tells whether silence means something although UDP and a host that is not ours may be silent by nature: the same cell got
+// an answer without the policies, and enough datagrams went out for silence not to be loss.
+func answeredOtherwise(cell scenarios.Cell, result probe.Result, control *Control) bool {
+	sameCell := control != nil && (control.Kind == string(scenarios.ControlBefore) || control.Kind == string(scenarios.ControlAfter))
+	return sameCell && control.Proven && control.Observed == probe.Connected && cell.Protocol == corev1.ProtocolUDP &&
+		result.Outcome == probe.Timeout && !result.ICMPLimited && result.ErrorProbability <= probe.MaxErrorProbability
 }
 
 func differenceReason(cell scenarios.Cell, result probe.Result) string {

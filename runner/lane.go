@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +23,8 @@ type lane struct {
 	command  string
 	book     *book
 	agents   map[string]Agent
+	// offsets are what the clocks of the agents are ahead of ours, by pod.
+	offsets map[string]time.Duration
 	// alive are the namespaces and pods that exist now, by the scenario's names.
 	alive map[scenarios.Ref]bool
 	// applied holds the version of each of our policies as it was applied, by namespace and name in the cluster.
@@ -35,7 +39,7 @@ type lane struct {
 func newLane(cluster Cluster, options Options, planned *Planned) *lane {
 	return &lane{
 		cluster: cluster, options: options, scenario: planned.Scenario, orders: planned.Orders(options.Tenant), command: planned.command,
-		book: newBook(planned.Scenario, planned.naming), agents: map[string]Agent{},
+		book: newBook(planned.Scenario, planned.naming), agents: map[string]Agent{}, offsets: map[string]time.Duration{},
 		alive: map[scenarios.Ref]bool{}, applied: map[policyName]string{},
 	}
 }
@@ -78,6 +82,7 @@ func (l *lane) carryOut(ctx context.Context, planned *Planned, result *ScenarioR
 		return err
 	}
 	selected := selection(expansion, l.options.Only)
+	l.noteUnasked(expansion)
 	story := story{lane: l, expansion: expansion, selected: selected}
 	defer func() { story.fill(result) }()
 	for i := range expansion.Steps {
@@ -93,6 +98,21 @@ func (l *lane) carryOut(ctx context.Context, planned *Planned, result *ScenarioR
 		}
 	}
 	return nil
+}
+
+// noteUnasked says which cells nobody can ask.
+func (l *lane) noteUnasked(expansion *scenarios.Expansion) {
+	counts := map[string]int{}
+	for i := range expansion.Steps {
+		for _, cell := range expansion.Steps[i].Cells {
+			if !canAsk(cell) {
+				counts[cell.From.String()]++
+			}
+		}
+	}
+	for _, from := range slices.Sorted(maps.Keys(counts)) {
+		l.note("%d cells from %s are not tested: it is outside the cluster, where nothing of ours can knock", counts[from], from)
+	}
 }
 
 // explain adds why a context ended, where that is what an error comes from.

@@ -36,6 +36,10 @@ type Options struct {
 	FailFast bool
 	// CleanUpTimeout bounds the clean-up. Zero means DefaultCleanUpTimeout.
 	CleanUpTimeout time.Duration
+	// Notes go into the report as they are.
+	Notes []string
+	// Expires is when what is kept expires, for the report.
+	Expires time.Time
 	// Progress is told what happens, if it is not nil. It is called from several goroutines and should not block.
 	Progress func(Event)
 

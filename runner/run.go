@@ -28,7 +28,7 @@ func Run(ctx context.Context, cluster Cluster, plan *Plan, options Options) *Rep
 	r := &run{cluster: cluster, options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios))}
 	report := &Report{
 		APIVersion: ReportAPIVersion, Kind: ReportKind, Run: options.Run, Version: options.Version, Start: time.Now().UTC(),
-		Scenarios: []ScenarioResult{}, Skipped: plan.Skipped,
+		Scenarios: []ScenarioResult{}, Skipped: plan.Skipped, Notes: options.Notes,
 	}
 	facts, err := cluster.Facts(ctx)
 	if err != nil {
@@ -160,7 +160,7 @@ func (f *ClusterFacts) keepNodes(used map[string]bool) {
 // cleanUp deletes everything of the run, with a context of its own, because the run's may have ended.
 func (r *run) cleanUp(ctx context.Context) CleanUp {
 	if r.options.Keep {
-		return CleanUp{Kept: true}
+		return CleanUp{Kept: true, Until: r.options.Expires.UTC()}
 	}
 	r.options.Progress(Event{Phase: "clean-up", Done: r.done, Total: len(r.results)})
 	start := time.Now()

@@ -114,7 +114,7 @@ func (l *lane) watchFrom(ctx context.Context, source string, aims []aim, cells [
 					defer mu.Unlock()
 					s := own[index]
 					cell := cells[s.cell]
-					s.seen[number].known = true
+					s.seen[number].known, s.seen[number].start = true, result.Start.Add(-l.offsets[source])
 					// One packet cannot be conclusive; whether it got through is all that is asked.
 					result.Inconclusive = false
 					s.seen[number].new = agree(cell.Expected, cell.To.Kind, result) != differs

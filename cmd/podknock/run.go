@@ -83,6 +83,7 @@ func (f *runFlags) run(command *cobra.Command, arguments []string) error {
 	if err != nil {
 		return err
 	}
+	options.Expires = clusterOptions.Expires
 	if f.dryRun {
 		return writeDryRun(command.OutOrStdout(), plan, clusterOptions)
 	}
@@ -135,7 +136,24 @@ func (f *runFlags) carryOut(ctx context.Context, plan *runner.Plan, options runn
 		return failed(err)
 	}
 	defer connected.Close()
+	options.Notes = removeExpired(ctx, connected)
 	return runner.Run(ctx, connected, plan, options)
+}
+
+// removeExpired removes what earlier runs have left and says so.
+func removeExpired(ctx context.Context, connected *cluster.Cluster) []string {
+	runs, leftovers, err := connected.RemoveExpired(ctx, time.Now())
+	var notes []string
+	for _, run := range runs {
+		notes = append(notes, fmt.Sprintf("run %s had expired and had left objects behind: they were removed", run))
+	}
+	for _, left := range leftovers {
+		notes = append(notes, fmt.Sprintf("%s %q of an expired run could not be removed: %s", left.Kind, left.Name, left.Reason))
+	}
+	if err != nil {
+		notes = append(notes, fmt.Sprintf("expired runs were not looked for: %v", err))
+	}
+	return notes
 }
 
 // plan loads the scenarios and plans the run.

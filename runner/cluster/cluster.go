@@ -64,6 +64,7 @@ func counted(config *rest.Config, requests *atomic.Int64) *rest.Config {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(request *http.Request) (*http.Response, error) {
 			requests.Add(1)
+			runner.CountRequest(request.Context())
 			return next.RoundTrip(request)
 		})
 	})

@@ -77,6 +77,7 @@ func Rules(options Options) []rbacv1.PolicyRule {
 		{APIGroups: []string{networkingv1.GroupName}, Resources: []string{"networkpolicies"}, Verbs: []string{"create", "delete", "get", "list", "update"}},
 	}
 	if options.Tenant == "" {
+		rules[0].Verbs = append(rules[0].Verbs, "deletecollection")
 		rules = append(rules,
 			rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"create", "delete", "get", "list", "patch", "watch"}},
 			rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list"}},

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/scenarios"
 )
 
@@ -101,7 +102,14 @@ func (c *Cluster) PrepareNamespace(ctx context.Context, name string) error {
 // DeleteNamespace deletes a namespace of the run, and waits for its pods, or for its whole end.
 func (c *Cluster) DeleteNamespace(ctx context.Context, name string, gone bool) error {
 	c.pods.release(name, "")
-	err := retry(ctx, func() error { return c.client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}) })
+	// The namespace's own controller would take its time before it gets to the pods.
+	err := retry(ctx, func() error {
+		return c.client.CoreV1().Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: runner.LabelRun + "=" + c.options.Run})
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete the pods of namespace %q: %w", name, err)
+	}
+	err = retry(ctx, func() error { return c.client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}) })
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete namespace %q: %w", name, err)
 	}

@@ -145,6 +145,10 @@ func (w *podWatch) gone(pod *corev1.Pod) {
 	if record.ran && !record.released && !record.incidents.Gone {
 		record.happened("it was deleted", true)
 	}
+	if record.released {
+		delete(w.pods, nameOf(pod))
+		return
+	}
 	record.ended = true
 }
 

@@ -94,15 +94,15 @@ func alive(process string) bool {
 }
 
 // RemoveExpired removes what expired runs have left, and returns their ids and what could not be removed.
-func RemoveExpired(ctx context.Context, client kubernetes.Interface, tenant string, now time.Time) (runs []string, leftovers []runner.Leftover, err error) {
-	found, err := Find(ctx, client, tenant)
+func (c *Cluster) RemoveExpired(ctx context.Context, now time.Time) (runs []string, leftovers []runner.Leftover, err error) {
+	found, err := Find(ctx, c.client, c.options.Tenant)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, f := range found {
 		if f.Expired(now) {
 			runs = append(runs, f.Run)
-			leftovers = append(leftovers, Remove(ctx, client, f.Run, tenant)...)
+			leftovers = append(leftovers, Remove(ctx, c.client, f.Run, c.options.Tenant)...)
 		}
 	}
 	return runs, leftovers, nil
