@@ -26,7 +26,7 @@ type ControlOptions struct {
 	// Witness answers for evidence.
 	Witness *Witness
 	// Agent is the introduction. The server fills in Instance, and Heartbeat and Capacity where they are zero: 5 s and
-	// 16,384, which take about 16 MiB when all of them are kept results.
+	// 16,384, with which the agent takes about 40 MiB when all of them are kept results.
 	Agent Agent
 	// Results, if any, gets each result as one line of JSON.
 	Results io.Writer

@@ -24,14 +24,15 @@ func (r *Responder) serveStream(ctx context.Context, s stream) {
 	var connections sync.WaitGroup
 	defer connections.Wait()
 	for {
+		conn, err := accept(ctx, s)
+		if err != nil {
+			return
+		}
+		// Taken after the accept: a listener that nobody visits must not hold a slot.
 		select {
 		case r.slots <- struct{}{}:
 		case <-ctx.Done():
-			return
-		}
-		conn, err := accept(ctx, s)
-		if err != nil {
-			<-r.slots
+			conn.Close()
 			return
 		}
 		connections.Go(func() {

@@ -185,13 +185,15 @@ type condition struct {
 	apply func(*network)
 	// meanwhile happens while attempts hold their connections.
 	meanwhile func(*network)
-	// limited says that a host answers only limitedBatch attempts of one source, whatever the bed asks for.
+	// atOnce is how many attempts are made at once; zero means wholeBatch.
+	atOnce int
+	// limited says that a host answers only that many of one source, whatever the bed asks for.
 	limited bool
 	cells   []cell
 }
 
-// limitedBatch is how many packets a router's route answers at once.
-const limitedBatch = 2
+// wholeBatch bounds the attempts that are made at once, and so what they ask of the witness.
+const wholeBatch = 160
 
 func TestConditions(t *testing.T) {
 	t.Parallel()
@@ -248,10 +250,11 @@ func (c condition) batches() [][]knock {
 			together = append(together, knocks...)
 		}
 	}
-	if c.limited {
-		return append(batches, slices.Collect(slices.Chunk(together, limitedBatch))...)
+	size := cmp.Or(c.atOnce, wholeBatch)
+	if c.meanwhile != nil {
+		size = max(1, len(together)) // because it happens once
 	}
-	return append(batches, together)
+	return append(batches, slices.Collect(slices.Chunk(together, size))...)
 }
 
 // knock is one attempt of a cell.
@@ -286,13 +289,20 @@ func (n *network) judge(knocks []knock, meanwhile func(*network)) []judgement {
 	}
 	before := n.evidence(nil).Counters
 	knocked := make(chan []probe.Result, 1)
+	mark := n.arrivals.Mark()
 	go func() { knocked <- n.knock(attempts...) }()
 	if meanwhile != nil {
-		time.Sleep(500 * time.Millisecond)
+		NewWithT(n.t).Eventually(n.heardSince(mark), "3s", "10ms").Should(HaveLen(len(attempts)), "every attempt is answered before the change")
 		meanwhile(n)
 	}
 	results := <-knocked
-	evidence := n.evidence(results)
+	var witnessed []probe.Result
+	for i, k := range knocks {
+		if k.view != fromHere {
+			witnessed = append(witnessed, results[i])
+		}
+	}
+	evidence := n.evidence(witnessed)
 
 	judgements := make([]judgement, len(knocks))
 	for i, k := range knocks {
@@ -309,6 +319,18 @@ func (n *network) judge(knocks []knock, meanwhile func(*network)) []judgement {
 		judgements[i] = j
 	}
 	return judgements
+}
+
+// heardSince returns the nonces of the attempts that the server has heard since the mark.
+func (n *network) heardSince(mark uint64) func() map[probe.Nonce]bool {
+	return func() map[probe.Nonce]bool {
+		nonces := map[probe.Nonce]bool{}
+		arrivals, _ := n.arrivals.Find(mark, 1<<14, func(a probe.Arrival) bool { return a.Speech == probe.SpeechHello })
+		for _, a := range arrivals {
+			nonces[a.Nonce] = true
+		}
+		return nonces
+	}
 }
 
 func (j judgement) check(t *testing.T) {

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -67,7 +66,7 @@ type expander struct {
 	issues []issue
 	// work counts the cells looked at, see maxWork.
 	work int
-	// ranks are the places of endpoints and of ports in a matrix.
+	// endpointRanks and portRanks remember the places of endpoints and ports in a matrix.
 	endpointRanks map[Endpoint][3]int
 	portRanks     map[knock]int
 }
@@ -179,7 +178,8 @@ func (e *expander) addStep(i int) error {
 			decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
 		default:
 			e.report(strict.Index("steps", i)+".expect",
-				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}).withoutFamily())
+				"nothing says what %s should find, which is new while policies are in force: add a line for it",
+				e.cell(key, decision{}).withoutFamily())
 			decided[key] = decision{expected: Any}
 		}
 	}
@@ -251,136 +251,6 @@ func (e *expander) checkUndeclared(path string, key cellKey, outcome Expected) {
 	}
 }
 
-// matches iterates over the cells that an expectation names in the present world. Names that mean nothing are passed to fail, once each.
-func (e *expander) matches(expectation Expectation, fail func(error)) func(yield func(cellKey) bool) {
-	return func(yield func(cellKey) bool) {
-		type aim struct {
-			knocks   []knock
-			wildcard bool
-		}
-		var aims []aim
-		for _, to := range expectation.To {
-			knocks, err := e.world.knocks(to)
-			if err != nil {
-				fail(err)
-			}
-			aims = append(aims, aim{knocks, to.Kind == TargetAll})
-		}
-		for _, from := range expectation.From {
-			sources, err := e.world.sources(from)
-			if err != nil {
-				fail(err)
-			}
-			for _, source := range sources {
-				for _, aim := range aims {
-					for _, k := range aim.knocks {
-						if e.work++; e.work > maxWork {
-							return
-						}
-						if (from.Wildcard() || aim.wildcard) && e.reachesItself(source, k.to) {
-							continue
-						}
-						for _, family := range e.familiesOf(source, k.to) {
-							if expectation.Family != "" && string(expectation.Family) != string(family) {
-								continue
-							}
-							if !yield(cellKey{source, k, family}) {
-								return
-							}
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
-// reachesItself reports whether a knock may come back to the pod that made it. Wildcards leave that out.
-func (e *expander) reachesItself(source, to Endpoint) bool {
-	if source == to {
-		return true
-	}
-	switch to.Kind {
-	case EndpointService, EndpointServiceName, EndpointNodePort:
-		return source.Kind == EndpointPod && e.world.selects(e.scenario.service(to.Name), e.scenario.pod(source.Name))
-	}
-	return false
-}
-
-// familiesOf are the families in which two endpoints can meet.
-func (e *expander) familiesOf(from, to Endpoint) []corev1.IPFamily {
-	families := e.families
-	for _, endpoint := range []Endpoint{from, to} {
-		switch endpoint.Kind {
-		case EndpointDNS:
-			families = families[:min(1, len(families))]
-		case EndpointExternal:
-			own := addressFamilies(e.scenario.externalHost(endpoint.Name).Addresses)
-			families = slices.DeleteFunc(slices.Clone(families), func(f corev1.IPFamily) bool {
-				return !slices.Contains(own, Family(f))
-			})
-		}
-	}
-	return families
-}
-
-// betweenPods are the cells that every step has: each pod and each declared port of each other pod.
-func (e *expander) betweenPods() []cellKey {
-	return e.cells(Expectation{From: []Source{{}}, To: []Target{{Kind: TargetAll}}})
-}
-
-// beyondPods are the cells from pods to every declared port of Services and external hosts, which computed expectations cover too.
-func (e *expander) beyondPods() []cellKey {
-	var targets []Target
-	for _, service := range e.scenario.Services {
-		if _, ok := e.world.namespaces[service.Namespace]; !ok {
-			continue
-		}
-		kind := TargetNamed
-		if service.Type == Headless {
-			kind = TargetName
-		}
-		targets = append(targets, Target{Kind: kind, Name: service.Name})
-	}
-	for _, external := range e.scenario.External {
-		if len(external.Ports) > 0 {
-			targets = append(targets, Target{Kind: TargetNamed, Name: external.Name})
-		}
-	}
-	return e.cells(Expectation{From: []Source{{}}, To: targets})
-}
-
-// cells lists what an expectation of sound names matches.
-func (e *expander) cells(expectation Expectation) []cellKey {
-	return slices.Collect(e.matches(expectation, func(error) {}))
-}
-
-// namedBefore are the cells that earlier steps named and that can still be tried.
-func (e *expander) namedBefore() []cellKey {
-	var keys []cellKey
-	for key := range e.named {
-		if e.possible(key.from) && e.possible(key.to) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
-// possible reports whether an endpoint exists now.
-func (e *expander) possible(endpoint Endpoint) bool {
-	switch endpoint.Kind {
-	case EndpointPod:
-		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Name})
-	case EndpointNode:
-		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Node})
-	case EndpointNodePort:
-		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Node}) && e.possible(Endpoint{Kind: EndpointService, Name: endpoint.Name})
-	case EndpointService, EndpointServiceName:
-		return e.world.lives(Ref{Kind: RefNamespace, Name: e.scenario.service(endpoint.Name).Namespace})
-	}
-	return true
-}
-
 // births says which lives of its pods a cell is about.
 func (e *expander) births(key cellKey) [2]int {
 	return [2]int{e.birth(key.from), e.birth(key.to)}
@@ -429,67 +299,4 @@ func (e *expander) cell(key cellKey, d decision) Cell {
 
 func keyOfCell(c Cell) cellKey {
 	return cellKey{c.From, knock{c.To, c.Port, c.Protocol}, c.Family}
-}
-
-// compareCells orders cells by source, target, port, protocol and family, each as the file lists them.
-func (e *expander) compareCells(a, b Cell) int {
-	return cmp.Or(
-		e.compareEndpoints(a.From, b.From),
-		e.compareEndpoints(a.To, b.To),
-		cmp.Compare(e.portRank(a), e.portRank(b)),
-		cmp.Compare(a.Port, b.Port),
-		cmp.Compare(b.Protocol, a.Protocol), // UDP before TCP, as DNS asks
-		slices.Index(e.families, a.Family)-slices.Index(e.families, b.Family),
-	)
-}
-
-// endpointOrder is the order of kinds in a matrix.
-var endpointOrder = []EndpointKind{
-	EndpointPod, EndpointService, EndpointServiceName, EndpointNodePort, EndpointNode, EndpointDNS, EndpointHostName, EndpointExternal,
-}
-
-func (e *expander) compareEndpoints(a, b Endpoint) int {
-	rankA, rankB := e.endpointRank(a), e.endpointRank(b)
-	return cmp.Or(slices.Compare(rankA[:], rankB[:]), cmp.Compare(a.Name, b.Name))
-}
-
-// endpointRank is the place of an endpoint: its kind, its place in its section of the file, and that of the pod whose node it is.
-func (e *expander) endpointRank(endpoint Endpoint) [3]int {
-	rank, ok := e.endpointRanks[endpoint]
-	if !ok {
-		rank = [3]int{
-			slices.Index(endpointOrder, endpoint.Kind), e.nameRank(endpoint),
-			slices.Index(e.scenario.podNames(), endpoint.Node),
-		}
-		e.endpointRanks[endpoint] = rank
-	}
-	return rank
-}
-
-// nameRank is the place of an endpoint in its section of the file.
-func (e *expander) nameRank(endpoint Endpoint) int {
-	switch endpoint.Kind {
-	case EndpointPod:
-		return slices.Index(e.scenario.podNames(), endpoint.Name)
-	case EndpointService, EndpointServiceName, EndpointNodePort:
-		return slices.IndexFunc(e.scenario.Services, func(s Service) bool { return s.Name == endpoint.Name })
-	case EndpointExternal:
-		return slices.IndexFunc(e.scenario.External, func(x External) bool { return x.Name == endpoint.Name })
-	}
-	return 0
-}
-
-// portRank is the place of a cell's port among those that the target declares; undeclared ones come last.
-func (e *expander) portRank(c Cell) int {
-	k := knock{c.To, c.Port, c.Protocol}
-	rank, ok := e.portRanks[k]
-	if !ok {
-		ports, _ := e.scenario.declaredPorts(c.To)
-		rank = slices.IndexFunc(ports, func(p Port) bool { return p.Number == c.Port && p.Protocol == c.Protocol })
-		if rank < 0 {
-			rank = len(ports)
-		}
-		e.portRanks[k] = rank
-	}
-	return rank
 }

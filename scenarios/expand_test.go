@@ -377,3 +377,30 @@ func TestTheSameScenarioExpandsTheSameWay(t *testing.T) {
 		}
 	})
 }
+
+func TestOnlyAnotherNodeIsSurelyBlocked(t *testing.T) {
+	lines := expand(t, `
+namespaces: {app: , nodes: }
+pods:
+  near: {namespace: app, sameNodeAs: agent, ports: [80]}
+  far: {namespace: app, otherNodeThan: agent, ports: [80]}
+  free: {namespace: app, ports: [80]}
+  agent: {namespace: nodes, hostNetwork: true}
+steps:
+  - name: closed
+    apply: [{metadata: {name: close, namespace: app}, spec: {podSelector: {}, policyTypes: [Ingress]}}]
+    expect: policies
+`)
+	NewWithT(t).Expect(lines[10:]).To(Equal([]string{
+		`# closed`,
+		`near -> far:80/TCP blocked computed | before: near -> far:80/TCP in "before any policy"`,
+		`near -> free:80/TCP blocked computed | before: near -> free:80/TCP in "before any policy"`,
+		`far -> near:80/TCP blocked computed | before: far -> near:80/TCP in "before any policy"`,
+		`far -> free:80/TCP blocked computed | before: far -> free:80/TCP in "before any policy"`,
+		`free -> near:80/TCP blocked computed | before: free -> near:80/TCP in "before any policy"`,
+		`free -> far:80/TCP blocked computed | before: free -> far:80/TCP in "before any policy"`,
+		`agent -> near:80/TCP any computed`,
+		`agent -> far:80/TCP blocked computed | before: agent -> far:80/TCP in "before any policy"`,
+		`agent -> free:80/TCP any computed`,
+	}))
+}

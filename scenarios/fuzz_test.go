@@ -46,7 +46,7 @@ func TestMutatedScenariosLoadOrReport(t *testing.T) {
 		texts = append(texts, string(text))
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 3000 {
+	for range 1500 {
 		text := texts[random.IntN(len(texts))]
 		for range 1 + random.IntN(3) {
 			text = mutate(random, text)

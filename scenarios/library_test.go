@@ -47,11 +47,13 @@ func checkAgreement(t *testing.T, scenario *Scenario) {
 	for i := range stated.Steps {
 		step := &stated.Steps[i]
 		g.Expect(step.Cells).NotTo(BeEmpty())
+		evaluator, err := step.Evaluator()
+		g.Expect(err).NotTo(HaveOccurred())
 		for _, cell := range step.Cells {
-			computed, err := step.Computed(cell)
+			computed, err := evaluator.Expected(cell)
 			g.Expect(err).NotTo(HaveOccurred())
 			if !agree(cell.Expected, computed) {
-				explanation, err := step.Explain(cell)
+				explanation, err := evaluator.Explain(cell)
 				t.Errorf("step %q: %s: expected %s (%s), computed %s\n%v %v", step.Name, cell, cell.Expected, cell.Reason.Origin,
 					computed, explanation.Sentences(), err)
 			}
@@ -272,11 +274,13 @@ func TestExplanationsNameTheMistakes(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			explained := false
 			for _, step := range expansion.Steps {
+				evaluator, err := step.Evaluator()
+				g.Expect(err).NotTo(HaveOccurred())
 				for _, cell := range step.Cells {
 					if step.Name != row.step || cell.withoutFamily() != row.cell {
 						continue
 					}
-					explanation, err := step.Explain(cell)
+					explanation, err := evaluator.Explain(cell)
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(explanation.Sentences()).To(ContainElement(ContainSubstring(row.want)))
 					explained = true

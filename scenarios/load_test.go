@@ -104,6 +104,8 @@ func TestLoadReports(t *testing.T) {
 			want: []string{`sound.yaml:30: steps[1].expect: the key "expect" is missing: add it`}},
 		{name: "an empty expectation", old: "    expect:\n      - {from: client, to: server, outcome: connected}\n", new: "    expect: []\n",
 			want: []string{`sound.yaml:33: steps[1].expect: the step expects nothing: add a line, or write expect: policies`}},
+		{name: "a word instead of expectations", old: "    expect:\n      - {from: client, to: server, outcome: connected}\n", new: "    expect: policy\n",
+			want: []string{`sound.yaml:33: steps[1].expect: "policy" is no expectation: write a list of them, or the word policies`}},
 		{name: "an expectation without an outcome", old: ", outcome: connected", new: "",
 			want: []string{`sound.yaml:34: steps[1].expect[0].outcome: the key "outcome" is missing: add it`}},
 		{name: "an outcome that nobody knows", old: "outcome: connected", new: "outcome: conected",

@@ -89,7 +89,9 @@ func play(t *testing.T, scenario *scenarios.Scenario, families []corev1.IPFamily
 			}
 			found := seen(scenario, cell, i, wrong[name])
 			if isWrong {
-				explanation, err := expanded.Explain(cell)
+				evaluator, err := expanded.Evaluator()
+				g.Expect(err).NotTo(HaveOccurred())
+				explanation, err := evaluator.Explain(cell)
 				g.Expect(err).NotTo(HaveOccurred())
 				found.Verdict = &explanation
 				found.Repeat = fmt.Sprintf("podknock run %s --only %d/%s/%s:%d/%s/%s",

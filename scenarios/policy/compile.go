@@ -18,16 +18,16 @@ func Compile(cluster Cluster) (*Evaluator, error) {
 	c := &compiler{
 		cluster: &cluster,
 		evaluator: &Evaluator{
-			plugin:     cluster.Plugin,
-			ranges:     compileRanges(cluster.PodRanges),
-			fronts:     compileRanges(cluster.ServiceRanges),
-			namespaces: map[string]*namespace{},
-			pods:       map[objectName]*pod{},
-			nodes:      map[string]*node{},
-			services:   map[objectName]*service{},
-			byAddress:  map[netip.Addr]owner{},
-			doors:      map[door]entrance{},
+			plugin:    cluster.Plugin,
+			ranges:    compileRanges(cluster.PodRanges),
+			fronts:    compileRanges(cluster.ServiceRanges),
+			pods:      map[objectName]*pod{},
+			nodes:     map[string]*node{},
+			services:  map[objectName]*service{},
+			byAddress: map[netip.Addr]owner{},
+			doors:     map[door]entrance{},
 		},
+		homes:   map[string]*namespace{},
 		classOf: map[string]int{},
 	}
 	c.traits()
@@ -47,6 +47,7 @@ func Compile(cluster Cluster) (*Evaluator, error) {
 type compiler struct {
 	cluster   *Cluster
 	evaluator *Evaluator
+	homes     map[string]*namespace
 	classOf   map[string]int
 	faults    []error
 }
@@ -91,13 +92,13 @@ func (c *compiler) traits() {
 func (c *compiler) namespaces() {
 	for i := range c.cluster.Namespaces {
 		object := &c.cluster.Namespaces[i]
-		switch _, known := c.evaluator.namespaces[object.Name]; {
+		switch _, known := c.homes[object.Name]; {
 		case object.Name == "":
 			c.fault("namespace", object.Name, errUnnamed)
 		case known:
 			c.fault("namespace", object.Name, errDuplicate)
 		default:
-			c.evaluator.namespaces[object.Name] = &namespace{name: object.Name, labels: withMetadataName(object.Name, object.Labels)}
+			c.homes[object.Name] = &namespace{name: object.Name, labels: withMetadataName(object.Name, object.Labels)}
 		}
 	}
 }
@@ -137,7 +138,7 @@ func (c *compiler) pods() {
 		name := objectName{object.Namespace, object.Name}
 		display := object.Namespace + "/" + object.Name
 		compiled, err := compilePod(object)
-		home := c.evaluator.namespaces[object.Namespace]
+		home := c.homes[object.Namespace]
 		switch {
 		case err != nil:
 		case object.Name == "":
@@ -189,7 +190,11 @@ func (c *compiler) class(home *namespace, podLabels map[string]string) int {
 // claim records whose address it is. A cluster in which two objects have one address is broken but must remain readable: only queries for that
 // address fail.
 func (c *compiler) claim(address netip.Addr, claimant owner) {
-	if holder, taken := c.evaluator.byAddress[address]; taken && holder != claimant {
+	holder, taken := c.evaluator.byAddress[address]
+	switch {
+	case holder.conflict != "":
+		return
+	case taken && holder != claimant:
 		claimant = owner{conflict: fmt.Sprintf("%s and %s", holder.endpoint(), claimant.endpoint())}
 	}
 	c.evaluator.byAddress[address] = claimant

@@ -195,6 +195,8 @@ func TestNodesAndHosts(t *testing.T) {
 		{name: "a hostNetwork pod on the same node is the node or a pod", policies: []string{intoWeb + "[]}"}, query: "app/host -> app/web:80", verdict: Depends, doubts: host},
 		{name: "a hostNetwork pod on the same node where it is the node", policies: []string{intoWeb + "[]}"}, plugin: Plugin{GovernsHostNetwork: No}, query: "app/host -> app/web:80", verdict: Allow},
 		{name: "a hostNetwork pod on the same node where it is a pod", policies: []string{intoWeb + "[]}"}, plugin: Plugin{GovernsHostNetwork: Yes}, query: "app/host -> app/web:80", verdict: Deny},
+		{name: "two doubtful peers are two doubts", policies: []string{inTo + "[{from: [{podSelector: {matchLabels: {app: host}}}, {ipBlock: {cidr: 10.0.0.0/24}}]}]}"}, query: "app/host -> app/db:5432", verdict: Depends, doubts: []Doubt{DoubtHostNetwork, DoubtNodeBlock}},
+		{name: "two doubtful ends are two doubts", policies: []string{outOf + "[{to: [{ipBlock: {cidr: 10.244.0.0/16}}]}]}", inTo + "[{ports: [{port: pg}]}]}"}, query: "app/web -> app/db:6432", verdict: Depends, doubts: []Doubt{DoubtPodBlock, DoubtPortName}},
 		{name: "a named port of a hostNetwork pod may not resolve", policies: []string{outOf + "[{ports: [{port: web}]}]}"}, plugin: Plugin{GovernsOwnNode: Yes}, query: "app/web -> app/host:80", verdict: Depends, doubts: host},
 		{name: "a pod cannot be cut off from itself", policies: []string{denyIn, denyOut}, query: "app/web -> app/web:80", verdict: Allow},
 		{name: "a pod cannot be cut off from its loopback", policies: []string{denyIn, denyOut}, query: "app/web -> 127.0.0.1:80", verdict: Allow},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,9 +127,36 @@ func TestExplanationsNameTheMistake(t *testing.T) {
 			}
 			if story.verdict == Deny {
 				g.Expect(terms).To(Equal(story.terms))
+				for _, end := range []End{explanation.Paths[0].Egress, explanation.Paths[0].Ingress} {
+					keepsItsPromise(t, readPolicies(t, story.policies...), story.query, end)
+				}
 			}
 			g.Expect(hints).To(Equal(story.hints))
 		})
+	}
+}
+
+// keepsItsPromise applies each change of an end and asks the end again.
+func keepsItsPromise(t *testing.T, policies []networkingv1.NetworkPolicy, query string, end End) {
+	t.Helper()
+	for _, miss := range end.Misses {
+		changed := slices.Clone(policies)
+		for i := range changed {
+			if miss.Policy != (PolicyRef{changed[i].Namespace, changed[i].Name}) {
+				continue
+			}
+			applied, err := miss.Change.Apply(&changed[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed[i] = *applied
+		}
+		path := mustExplain(t, mustCompile(t, fixture(changed...)), readQuery(t, query)).Paths[0]
+		now := path.Ingress
+		if end.Direction == networkingv1.PolicyTypeEgress {
+			now = path.Egress
+		}
+		NewWithT(t).Expect(now.Verdict).To(And(Equal(miss.Change.Result), Not(Equal(Deny))), "%s", miss.Change.Sentence())
 	}
 }
 
@@ -228,6 +256,8 @@ func TestChangesAreSmall(t *testing.T) {
 			`[{"op":"add","path":"/spec/egress/0/to/-","value":{"ipBlock":{"cidr":"192.0.2.9/32"}}}]`},
 		{"peer and port together get a rule of their own", inTo + "[{from: [{podSelector: {matchLabels: {app: host}}}], ports: [{port: 80}]}]}", web,
 			`[{"op":"add","path":"/spec/ingress/-","value":{"ports":[{"protocol":"TCP","port":5432}],"from":[{"podSelector":{"matchLabels":{"app":"web"}}}]}}]`},
+		{"a rule with a doubtful peer is left alone for one that is certain", inTo + "[{from: [{ipBlock: {cidr: 10.244.0.0/16}}], ports: [{port: 80}]}]}", web,
+			`[{"op":"add","path":"/spec/ingress/-","value":{"ports":[{"protocol":"TCP","port":5432}],"from":[{"podSelector":{"matchLabels":{"app":"web"}}}]}}]`},
 		{"a policy without rules gets its first", inTo + "[]}", web,
 			`[{"op":"add","path":"/spec/ingress","value":[{"ports":[{"protocol":"TCP","port":5432}],"from":[{"podSelector":{"matchLabels":{"app":"web"}}}]}]}]`},
 	} {
@@ -252,6 +282,15 @@ func TestChangesPreferSelectors(t *testing.T) {
 	cluster.Plugin.BlocksMatchPods = Yes
 	ingress := mustExplain(t, mustCompile(t, cluster), readQuery(t, web)).Paths[0].Ingress
 	g.Expect(ingress.Misses[0].Change.Sentence()).To(ContainSubstring(`"podSelector":{"matchLabels":{"app":"web"}}`), "addresses of pods do not last")
+}
+
+func TestChangesUseTheNodeOfAHostNetworkPod(t *testing.T) {
+	g := NewWithT(t)
+	cluster := fixture(readPolicies(t, inTo+"[]}")...)
+	cluster.Pods[3].Status.PodIPs = nil
+	ingress := mustExplain(t, mustCompile(t, cluster), readQuery(t, "app/host -> app/db:5432")).Paths[0].Ingress
+	g.Expect(ingress.Misses[0].Change.Sentence()).To(ContainSubstring(`{"ipBlock":{"cidr":"10.0.0.1/32"}}`))
+	g.Expect(ingress.Misses[0].Change.Result).To(Equal(Depends))
 }
 
 func TestChangesAvoidLabelsThatDoNotLast(t *testing.T) {
