@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,24 @@ func failed(t *testing.T) *runner.Report {
 		}
 	})
 	r.Latency.Deny = runner.LatencyFigures{Samples: 1, P50: 52 * time.Millisecond, P95: 52 * time.Millisecond, Max: 52 * time.Millisecond}
+	return r
+}
+
+// repeated is the run that asks the wrong cell of failed again, with its control.
+func repeated(t *testing.T) *runner.Report {
+	r := failed(t)
+	s := &r.Scenarios[0]
+	r.Counts, s.Counts = runner.Counts{}, runner.Counts{}
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		step.Counts = runner.Counts{}
+		step.Cells = slices.DeleteFunc(step.Cells, func(c runner.Cell) bool { return c.From.Name != "web" })
+		for _, cell := range step.Cells {
+			judge(&step.Counts, &step.Mark, cell.Mark)
+		}
+		s.Counts = s.Counts.Sum(step.Counts)
+	}
+	r.Counts = s.Counts
 	return r
 }
 
