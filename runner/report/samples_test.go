@@ -95,7 +95,7 @@ func notTested(t *testing.T) *runner.Report {
 	s.Notes = []string{"LimitRange default/limits sets the memory limit of probe pods to 4Mi"}
 	for i := range s.Steps[1].Cells {
 		if cell := &s.Steps[1].Cells[i]; cell.Control != nil {
-			cell.Control.Proven = false
+			cell.Control.Proven, cell.Control.Observed = false, probe.Timeout
 			cell.Flapping = true
 			cell.Changes = []runner.Change{
 				{After: 90 * time.Millisecond, Outcome: probe.Timeout}, {After: 2 * time.Second, Outcome: probe.Connected},
