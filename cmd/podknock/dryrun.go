@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/podknock/podknock/runner"
+	"github.com/podknock/podknock/runner/cluster"
+	"github.com/podknock/podknock/runner/report"
+)
+
+// writeDryRun prints every object that a run would create, as YAML documents, and the rights that it needs as a comment in front.
+func writeDryRun(out io.Writer, plan *runner.Plan, options cluster.Options) error {
+	fmt.Fprintf(out, "# Nothing was done. The run would have the id %s; another one gets another id.\n", options.Run)
+	for _, skipped := range plan.Skipped {
+		fmt.Fprintf(out, "# %s would be skipped: %s\n", report.Clean(skipped.Name), report.Clean(skipped.Reason))
+	}
+	fmt.Fprintln(out, "# It needs these rights:")
+	for _, rule := range cluster.Rights(options) {
+		fmt.Fprintf(out, "#   %s\n", rule)
+	}
+	options.Token = "a-secret-of-the-run"
+	for _, object := range cluster.Objects(plan, options) {
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			return fmt.Errorf("print an object: %w", err)
+		}
+		if _, err := fmt.Fprintf(out, "---\n%s", text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

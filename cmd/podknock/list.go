@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/podknock/podknock/runner/report"
+	"github.com/podknock/podknock/scenarios"
+)
+
+// listed is a scenario of the library in a list.
+type listed struct {
+	Suite string `json:"suite"`
+	Name  string `json:"name"`
+	About string `json:"about"`
+}
+
+func newListCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "list [SUITE|NAME ...]",
+		Short: "List the built-in scenarios and what each shows",
+		Long: "List the built-in scenarios by suite, one line each: its name and what it shows.\n" +
+			"With arguments, only those of these suites and names.",
+		Example:           "  podknock list\n  podknock list guides\n  podknock list -o json",
+		ValidArgsFunction: completeScenarios,
+	}
+	format := addOutputFlag(command, outputText, outputJSON)
+	command.RunE = func(command *cobra.Command, args []string) error {
+		entries, err := listLibrary(args)
+		if err != nil {
+			return err
+		}
+		if format.chosen == outputJSON {
+			return report.EncodeJSON(command.OutOrStdout(), entries)
+		}
+		return writeList(command.OutOrStdout(), entries)
+	}
+	return command
+}
+
+// listLibrary loads the built-in scenarios that the arguments mean, all of them without any.
+func listLibrary(arguments []string) ([]listed, error) {
+	library, err := scenarios.Library()
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[scenarios.Entry]bool{}
+	for _, argument := range arguments {
+		matches := slices.DeleteFunc(slices.Clone(library), func(e scenarios.Entry) bool {
+			return argument != e.Suite && argument != e.Name && argument != e.String()
+		})
+		if len(matches) == 0 {
+			return nil, notBuiltIn(argument)
+		}
+		for _, entry := range matches {
+			wanted[entry] = true
+		}
+	}
+	entries := []listed{}
+	for _, entry := range library {
+		if len(arguments) > 0 && !wanted[entry] {
+			continue
+		}
+		scenario, err := scenarios.Loader{ReadFile: scenarios.ReadLibrary}.Load(entry.File)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, listed{Suite: entry.Suite, Name: entry.Name, About: scenario.About})
+	}
+	return entries, nil
+}
+
+// notBuiltIn says why an argument names no built-in scenario.
+func notBuiltIn(argument string) error {
+	if _, err := (scenarios.Loader{}).Find(argument); err != nil {
+		return err
+	}
+	return fmt.Errorf("list %q: only built-in scenarios are listed, `podknock show` shows files", argument)
+}
+
+// writeList prints a heading for each suite and a line for each of its scenarios.
+func writeList(out io.Writer, entries []listed) error {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	suite := ""
+	for _, entry := range entries {
+		if entry.Suite != suite {
+			suite = entry.Suite
+			fmt.Fprintln(table, suite)
+		}
+		fmt.Fprintf(table, "  %s\t%s\n", entry.Name, entry.About)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return writeText(out, text.String())
+}

@@ -1,0 +1,78 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/podknock/podknock/probe"
+)
+
+// answer is what became of one question.
+type answer struct {
+	// asked says that there is a result.
+	asked  bool
+	result probe.Result
+	// failure says why there is none.
+	failure string
+}
+
+// table holds an answer for each cell of a step.
+type table []answer
+
+// ask makes all attempts of these cells at once, each by the agent of its source, and returns when all are answered or their agents failed.
+// The other cells of the table stay empty.
+func (l *lane) ask(ctx context.Context, aims []aim, cells []int, timing probe.Timing) table {
+	answers := make(table, len(aims))
+	bySource := map[string][]int{}
+	for _, cell := range cells {
+		if obstacle := aims[cell].obstacle; obstacle != "" {
+			answers[cell].failure = obstacle
+			continue
+		}
+		bySource[aims[cell].source] = append(bySource[aims[cell].source], cell)
+	}
+	var all sync.WaitGroup
+	for source, cells := range bySource {
+		all.Go(func() { l.askFrom(ctx, source, aims, cells, timing, answers) })
+	}
+	all.Wait()
+	return answers
+}
+
+// askFrom makes the attempts of one source. Each goroutine writes the answers of its own cells only.
+func (l *lane) askFrom(ctx context.Context, source string, aims []aim, cells []int, timing probe.Timing, answers table) {
+	attempts := make([]probe.Attempt, len(cells))
+	for i, cell := range cells {
+		attempts[i] = aims[cell].attempt
+		attempts[i].Timing = timing
+	}
+	err := l.agent(source).Run(ctx, attempts, func(index int, result probe.Result) {
+		answers[cells[index]] = answer{asked: true, result: l.reread(aims[cells[index]], result)}
+	})
+	l.attempts.Add(int64(len(attempts)))
+	l.tell(Event{Attempts: len(attempts)})
+	if err == nil {
+		return
+	}
+	for _, cell := range cells {
+		if !answers[cell].asked {
+			answers[cell].failure = fmt.Sprintf("pod %q could not be asked: %v", source, err)
+		}
+	}
+}
+
+// reread corrects the reading of a result by what the runner knows and the agent does not: which pods may answer.
+func (l *lane) reread(a aim, result probe.Result) probe.Result {
+	if result.Outcome != probe.Connected || result.Identity == nil || len(a.answers) == 0 {
+		return result
+	}
+	known := slices.ContainsFunc(a.answers, func(name string) bool { return l.book.pods[name].UID == result.Identity.UID })
+	if !known && result.Identity.UID != "" {
+		result.Outcome = probe.WrongResponder
+		result.Reason = fmt.Sprintf("pod %s/%s answered, which is not behind this address in the scenario",
+			result.Identity.Namespace, result.Identity.Pod)
+	}
+	return result
+}

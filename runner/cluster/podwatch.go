@@ -1,0 +1,228 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/podknock/podknock/runner"
+)
+
+// podWatch follows the pods of a run with one watch.
+type podWatch struct {
+	stop    context.CancelFunc
+	stopped chan struct{}
+
+	mu   sync.Mutex
+	pods map[types.NamespacedName]*podRecord
+	// changed is closed and replaced at every change.
+	changed chan struct{}
+}
+
+// podRecord is what is known of a pod.
+type podRecord struct {
+	pod *corev1.Pod
+	// ran says that it ran once; only then something can happen to it.
+	ran bool
+	// released says that we delete it ourselves, ended that it exists no longer.
+	released  bool
+	ended     bool
+	incidents runner.Incidents
+}
+
+// watchPods lists the pods of a run and follows them until close.
+func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run string) (*podWatch, error) {
+	w := &podWatch{stopped: make(chan struct{}), pods: map[types.NamespacedName]*podRecord{}, changed: make(chan struct{})}
+	selector := runner.LabelRun + "=" + run
+	list := func(ctx context.Context, options metav1.ListOptions) (*corev1.PodList, error) {
+		options.LabelSelector = selector
+		return client.CoreV1().Pods(namespace).List(ctx, options)
+	}
+	// The informer would try for ever what is forbidden; so one call goes ahead that fails.
+	if err := retry(ctx, func() error { _, err := list(ctx, metav1.ListOptions{Limit: 1}); return err }); err != nil {
+		return nil, err
+	}
+	informer := cache.NewSharedInformer(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return list(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = selector
+			return client.CoreV1().Pods(namespace).Watch(ctx, options)
+		},
+	}, &corev1.Pod{}, 0)
+	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { w.seen(object.(*corev1.Pod)) },
+		UpdateFunc: func(_, object any) { w.seen(object.(*corev1.Pod)) },
+		DeleteFunc: func(object any) {
+			if unknown, ok := object.(cache.DeletedFinalStateUnknown); ok {
+				object = unknown.Obj
+			}
+			w.gone(object.(*corev1.Pod))
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop = stop
+	go func() {
+		defer close(w.stopped)
+		informer.RunWithContext(watchCtx)
+	}()
+	if !cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
+		w.close()
+		return nil, context.Cause(ctx)
+	}
+	return w, nil
+}
+
+func (w *podWatch) close() {
+	w.stop()
+	<-w.stopped
+}
+
+func nameOf(pod *corev1.Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
+}
+
+// seen takes the newest state of a pod.
+func (w *podWatch) seen(pod *corev1.Pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.announce()
+	record := w.pods[nameOf(pod)]
+	if record == nil || record.pod.UID != pod.UID {
+		record = &podRecord{pod: pod}
+		w.pods[nameOf(pod)] = record
+	}
+	before := record.pod
+	record.pod = pod
+	record.ran = record.ran || running(pod)
+	if !record.ran || record.released {
+		return
+	}
+	for i, status := range pod.Status.ContainerStatuses {
+		if i < len(before.Status.ContainerStatuses) && status.RestartCount > before.Status.ContainerStatuses[i].RestartCount {
+			record.happened(fmt.Sprintf("container %q was started again: %s", status.Name, phrase(terminationText(status.LastTerminationState.Terminated))), false)
+		}
+	}
+	switch {
+	case pod.DeletionTimestamp != nil && before.DeletionTimestamp == nil:
+		record.happened("it was deleted", true)
+	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
+		if before.Status.Phase == corev1.PodRunning {
+			record.happened("it ended: "+phrase(pod.Status.Reason, pod.Status.Message, terminationOf(pod)), true)
+		}
+	case running(before) && !running(pod):
+		record.happened("its agent ended: "+phrase(terminationOf(pod)), false)
+	}
+}
+
+func (r *podRecord) happened(what string, gone bool) {
+	r.incidents.Count++
+	r.incidents.Last = what
+	r.incidents.Gone = r.incidents.Gone || gone
+}
+
+// gone takes the end of a pod.
+func (w *podWatch) gone(pod *corev1.Pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.announce()
+	record := w.pods[nameOf(pod)]
+	if record == nil || record.pod.UID != pod.UID {
+		return
+	}
+	if record.ran && !record.released && !record.incidents.Gone {
+		record.happened("it was deleted", true)
+	}
+	if record.released {
+		delete(w.pods, nameOf(pod))
+		return
+	}
+	record.ended = true
+}
+
+// announce wakes everybody who waits. The lock is held.
+func (w *podWatch) announce() {
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// running tells whether a pod has its addresses and all of its containers run.
+func running(pod *corev1.Pod) bool {
+	if pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0 || pod.DeletionTimestamp != nil {
+		return false
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.State.Running == nil {
+			return false
+		}
+	}
+	return len(pod.Status.ContainerStatuses) > 0
+}
+
+// get returns the newest state of a pod, nil if it is not known, and what closes at the next change.
+func (w *podWatch) get(namespace, name string) (*corev1.Pod, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if record := w.pods[types.NamespacedName{Namespace: namespace, Name: name}]; record != nil {
+		return record.pod, w.changed
+	}
+	return nil, w.changed
+}
+
+// release says that we delete a pod, or all pods of a namespace if the name is empty, so that their end is no incident.
+func (w *podWatch) release(namespace, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, record := range w.pods {
+		if key.Namespace == namespace && (name == "" || key.Name == name) {
+			record.released = true
+		}
+	}
+}
+
+// left counts the pods of a namespace, or one of them, that still exist, and returns what closes at the next change.
+func (w *podWatch) left(namespace, name string) (int, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := 0
+	for key, record := range w.pods {
+		if key.Namespace == namespace && (name == "" || key.Name == name) && !record.ended {
+			count++
+		}
+	}
+	return count, w.changed
+}
+
+func (w *podWatch) incidents(namespace, name string) runner.Incidents {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if record := w.pods[types.NamespacedName{Namespace: namespace, Name: name}]; record != nil {
+		return record.incidents
+	}
+	return runner.Incidents{}
+}
+
+// count is the number of pods of the run that exist.
+func (w *podWatch) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := 0
+	for _, record := range w.pods {
+		if !record.ended {
+			count++
+		}
+	}
+	return count
+}

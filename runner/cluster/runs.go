@@ -1,0 +1,109 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/podknock/podknock/runner"
+)
+
+// Found is a run that has objects in a cluster.
+type Found struct {
+	Run   string
+	Owner string
+	// Expires is when anybody may remove it; zero if its objects do not say.
+	Expires time.Time
+	// Kept says that its owner wanted it to stay.
+	Kept bool
+	// Alive says that the process which made it still runs, on this machine.
+	Alive bool
+	// Namespaces are those that it has to itself or has objects in.
+	Namespaces []string
+}
+
+// Expired tells whether anybody may remove what is left of the run.
+func (f *Found) Expired(now time.Time) bool { return !f.Expires.IsZero() && !now.Before(f.Expires) }
+
+// Find lists the runs that have objects in the cluster, or in the tenant's namespace, by their ids.
+func Find(ctx context.Context, client kubernetes.Interface, tenant string) ([]Found, error) {
+	found := map[string]*Found{}
+	selector := metav1.ListOptions{LabelSelector: runner.LabelRun}
+	if tenant == "" {
+		namespaces, err := client.CoreV1().Namespaces().List(ctx, selector)
+		if err != nil {
+			return nil, fmt.Errorf("list namespaces of runs: %w", err)
+		}
+		for i := range namespaces.Items {
+			add(found, &namespaces.Items[i], namespaces.Items[i].Name)
+		}
+	}
+	accounts, err := client.CoreV1().ServiceAccounts(tenant).List(ctx, selector)
+	if err != nil {
+		return nil, fmt.Errorf("list service accounts of runs: %w", err)
+	}
+	for i := range accounts.Items {
+		add(found, &accounts.Items[i], accounts.Items[i].Namespace)
+	}
+	var runs []Found
+	for _, run := range slices.Sorted(maps.Keys(found)) {
+		slices.Sort(found[run].Namespaces)
+		runs = append(runs, *found[run])
+	}
+	return runs, nil
+}
+
+// add takes an object of a run.
+func add(found map[string]*Found, object metav1.Object, namespace string) {
+	labels := object.GetLabels()
+	run := labels[runner.LabelRun]
+	f := found[run]
+	if f == nil {
+		f = &Found{Run: run, Owner: labels[LabelOwner]}
+		found[run] = f
+	}
+	if seconds, err := strconv.ParseInt(labels[LabelExpires], 10, 64); err == nil {
+		f.Expires = time.Unix(seconds, 0).UTC()
+	}
+	f.Kept = f.Kept || labels[LabelKept] != ""
+	f.Alive = f.Alive || alive(object.GetAnnotations()[AnnotationProcess])
+	if !slices.Contains(f.Namespaces, namespace) {
+		f.Namespaces = append(f.Namespaces, namespace)
+	}
+}
+
+// alive tells whether a process still runs, as far as that can be known here: a process of another machine counts as dead.
+func alive(process string) bool {
+	host, number, _ := strings.Cut(process, "/")
+	pid, err := strconv.Atoi(number)
+	if own, hostErr := os.Hostname(); err != nil || hostErr != nil || host != own || pid <= 0 {
+		return false
+	}
+	err = syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// RemoveExpired removes what expired runs have left, and returns their ids and what could not be removed.
+func (c *Cluster) RemoveExpired(ctx context.Context, now time.Time) (runs []string, leftovers []runner.Leftover, err error) {
+	found, err := Find(ctx, c.client, c.options.Tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range found {
+		if f.Expired(now) {
+			runs = append(runs, f.Run)
+			leftovers = append(leftovers, Remove(ctx, c.client, f.Run, c.options.Tenant)...)
+		}
+	}
+	return runs, leftovers, nil
+}

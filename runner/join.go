@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/podknock/podknock/probe"
+)
+
+// questionCells is how many cells one question for evidence names: each has at most a few source ports.
+const questionCells = probe.MaxQuestion / 8
+
+// join asks the destinations what they know about the attempts that stayed silent or were refused, and reads those again with it. The
+// destinations' facts are stored by cell.
+func (l *lane) join(ctx context.Context, aims []aim, answers table, destinations []*probe.Destination) {
+	byTarget := map[string][]int{}
+	for i := range answers {
+		if answers[i].asked && aims[i].target != "" && wantsEvidence(answers[i].result) {
+			byTarget[aims[i].target] = append(byTarget[aims[i].target], i)
+		}
+	}
+	var all sync.WaitGroup
+	for target, cells := range byTarget {
+		if _, err := l.book.pod(target); err != nil {
+			continue
+		}
+		all.Go(func() {
+			for part := range slices.Chunk(cells, questionCells) {
+				l.joinPart(ctx, target, part, aims, answers, destinations)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// wantsEvidence tells the outcomes whose meaning the other end can add to.
+func wantsEvidence(result probe.Result) bool {
+	return result.Outcome == probe.Timeout || result.Outcome == probe.Refused || result.Outcome == probe.Rejected
+}
+
+// joinPart reads some cells of one target again. If the target cannot be asked, they keep the reading of the source alone.
+func (l *lane) joinPart(ctx context.Context, target string, cells []int, aims []aim, answers table, destinations []*probe.Destination) {
+	var question probe.EvidenceQuestion
+	for _, i := range cells {
+		if nonce := answers[i].result.Nonce; !nonce.IsZero() {
+			question.Nonces = append(question.Nonces, nonce)
+		}
+		question.Ports = append(question.Ports, answers[i].result.Ports...)
+	}
+	question.Ports = question.Ports[:min(len(question.Ports), probe.MaxQuestion)]
+	evidence, err := l.agent(target).Evidence(ctx, question)
+	if err != nil {
+		return
+	}
+	for _, i := range cells {
+		destination := evidence.Destination(aims[i].attempt, answers[i].result.Observation, aims[i].port)
+		destinations[i] = &destination
+		answers[i].result = l.readAgain(aims[i], answers[i].result, destination)
+	}
+}
+
+func (l *lane) readAgain(a aim, result probe.Result, destination probe.Destination) probe.Result {
+	result.Reading = probe.Classify(a.attempt, result.Observation, &destination)
+	return l.reread(a, result)
+}
+
+// maxQuiet bounds the cells of a step that are asked again one by one.
+const maxQuiet = 256
+
+// askQuietly asks these cells again one at a time, with the counters of the destination read before and after, so that what the counters
+// say is about this attempt.
+func (l *lane) askQuietly(ctx context.Context, aims []aim, cells []int, answers table, destinations []*probe.Destination) {
+	for _, i := range cells[:min(len(cells), maxQuiet)] {
+		if aims[i].target == "" || ctx.Err() != nil {
+			continue
+		}
+		agent := l.agent(aims[i].target)
+		before, err := agent.Counters(ctx)
+		if err != nil {
+			continue
+		}
+		again := l.ask(ctx, aims, []int{i}, l.roundTiming())[i]
+		if !again.asked {
+			continue
+		}
+		after, err := agent.Counters(ctx)
+		if err != nil {
+			continue
+		}
+		single := table{again}
+		known := make([]*probe.Destination, 1)
+		l.joinPart(ctx, aims[i].target, []int{0}, []aim{aims[i]}, single, known)
+		var destination probe.Destination
+		if known[0] != nil {
+			destination = *known[0]
+		}
+		destination = destination.InQuietRound(aims[i].attempt.Protocol, before, after)
+		destinations[i] = &destination
+		answers[i].result = l.readAgain(aims[i], again.result, destination)
+	}
+}

@@ -1,0 +1,78 @@
+package runner
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/podknock/podknock/probe"
+)
+
+// round is one question about every cell.
+type round struct {
+	number int
+	start  time.Time
+	table  table
+}
+
+// roundTiming asks often enough in one round that silence is certain by the law of errors at the assumed loss. What confirms it is the next
+// round.
+func (l *lane) roundTiming() probe.Timing {
+	return probe.Timing{
+		Timeout: l.options.Timeout, Sockets: 4, Stagger: l.options.pace.stagger, Confirm: -1, ICMPWait: -1,
+	}
+}
+
+// maxOverlap bounds the rounds under way at once.
+const maxOverlap = 6
+
+// rounds asks about the cells again and again until take says that it is enough or the bound has passed. Rounds start at the pace and
+// overlap; take gets each whole round in the order of their starts. Rounds under way are given up then.
+func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, bound time.Time, take func(round) (enough bool)) {
+	ctx, cancel := context.WithCancel(ctx)
+	var underWay sync.WaitGroup
+	defer underWay.Wait()
+	defer cancel()
+
+	finished := make(chan round)
+	waiting := map[int]round{}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	begun, taken := 0, 0
+	due := false
+	for {
+		if due && begun-taken < maxOverlap {
+			r := round{number: begun, start: time.Now()}
+			begun++
+			underWay.Go(func() {
+				r.table = l.ask(ctx, aims, cells, l.roundTiming())
+				select {
+				case finished <- r:
+				case <-ctx.Done():
+				}
+			})
+			due = false
+			timer.Reset(l.options.pace.spacingFor(len(cells)))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			if time.Now().Before(bound) || begun == 0 {
+				due = true
+			}
+		case r := <-finished:
+			waiting[r.number] = r
+			for next, ok := waiting[taken]; ok; next, ok = waiting[taken] {
+				delete(waiting, taken)
+				taken++
+				if take(next) {
+					return
+				}
+			}
+			if taken == begun && !time.Now().Before(bound) {
+				return
+			}
+		}
+	}
+}

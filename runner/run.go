@@ -1,0 +1,210 @@
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// ErrInterrupted is the cause of a context that a signal has ended.
+var ErrInterrupted = errors.New("interrupted")
+
+// NewRunID returns an id that no other run has: ten letters and digits, the first a letter.
+func NewRunID() string {
+	var random [6]byte
+	rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	return "r" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:]))[:9]
+}
+
+// Run carries out a plan and cleans up behind it, whatever happens. When ctx ends, what was found so far is reported, with the cause.
+func Run(ctx context.Context, cluster Cluster, plan *Plan, options Options) *Report {
+	options = options.withDefaults()
+	r := &run{cluster: cluster, options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios))}
+	report := &Report{
+		APIVersion: ReportAPIVersion, Kind: ReportKind, Run: options.Run, Version: options.Version, Start: time.Now().UTC(),
+		Scenarios: []ScenarioResult{}, Skipped: plan.Skipped, Notes: options.Notes,
+	}
+	facts, err := cluster.Facts(ctx)
+	if err != nil {
+		report.Error = explain(ctx, err).Error()
+	} else {
+		r.runAll(ctx)
+	}
+	report.Cluster = facts
+	if cause := context.Cause(ctx); cause != nil {
+		report.Error = cause.Error()
+		report.Interrupted = errors.Is(cause, ErrInterrupted)
+	}
+	r.fill(report)
+	report.CleanUp = r.cleanUp(ctx)
+	report.Requests = cluster.Requests()
+	report.Elapsed = time.Since(report.Start)
+	return report
+}
+
+// NewFailure is the report of a run that could not begin: no scenario was run.
+func NewFailure(plan *Plan, options Options, err error) *Report {
+	r := &run{options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios))}
+	report := &Report{
+		APIVersion: ReportAPIVersion, Kind: ReportKind, Run: options.Run, Version: options.Version, Start: time.Now().UTC(),
+		Scenarios: []ScenarioResult{}, Skipped: plan.Skipped, Error: err.Error(), Interrupted: errors.Is(err, ErrInterrupted),
+	}
+	r.fill(report)
+	return report
+}
+
+// run is the state of a run of several scenarios.
+type run struct {
+	cluster Cluster
+	options Options
+	plan    *Plan
+
+	mu      sync.Mutex
+	results []*ScenarioResult
+	done    int
+	stopped bool
+}
+
+// runAll runs the scenarios, as many at once as the options allow, and returns when their probe pods are gone.
+func (r *run) runAll(ctx context.Context) {
+	pods := semaphore.NewWeighted(int64(r.options.MaxPods))
+	places := semaphore.NewWeighted(int64(r.options.Parallel))
+	var all sync.WaitGroup
+	defer all.Wait()
+	for i := range r.plan.Scenarios {
+		planned := &r.plan.Scenarios[i]
+		weight := int64(min(planned.Pods, r.options.MaxPods))
+		if places.Acquire(ctx, 1) != nil {
+			return
+		}
+		if pods.Acquire(ctx, weight) != nil {
+			places.Release(1)
+			return
+		}
+		if r.isStopped() {
+			places.Release(1)
+			return
+		}
+		all.Go(func() {
+			lane := newLane(r.cluster, r.options, planned)
+			result := lane.run(ctx, planned)
+			r.finished(i, &result)
+			places.Release(1)
+			lane.tidy(ctx)
+			pods.Release(weight)
+		})
+	}
+}
+
+func (r *run) isStopped() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopped
+}
+
+func (r *run) finished(i int, result *ScenarioResult) {
+	r.mu.Lock()
+	r.results[i] = result
+	r.done++
+	r.stopped = r.stopped || r.options.FailFast && result.Mark != MarkPass && result.Mark != MarkUnjudged
+	event := Event{Scenario: result.Name, Phase: "done", Mark: result.Mark, Done: r.done, Total: len(r.results)}
+	r.mu.Unlock()
+	r.options.Progress(event)
+}
+
+// fill sums up the scenarios.
+func (r *run) fill(report *Report) {
+	nodes := map[string]bool{}
+	var latencies []Latency
+	for i, result := range r.results {
+		planned := &r.plan.Scenarios[i]
+		if result == nil {
+			reason := "an earlier scenario did not pass, and --fail-fast was given"
+			if report.Error != "" {
+				reason = "the run ended before: " + report.Error
+			}
+			report.Skipped = append(report.Skipped, Skipped{
+				Name: planned.Scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, Reason: reason,
+			})
+			continue
+		}
+		report.Scenarios = append(report.Scenarios, *result)
+		report.Counts = report.Counts.Sum(result.Counts)
+		latencies = append(latencies, result.Latency)
+		report.Phases = append(report.Phases, PhaseTime{Name: result.Name, Start: result.Start, Elapsed: result.Elapsed})
+		for _, pod := range result.Pods {
+			nodes[pod.Node] = pod.Node != ""
+		}
+	}
+	report.Latency = mergeLatencies(latencies...)
+	report.Cluster.keepNodes(nodes)
+}
+
+// keepNodes leaves the nodes that probe pods ran on.
+func (f *ClusterFacts) keepNodes(used map[string]bool) {
+	var kept []Node
+	for _, node := range f.Nodes {
+		if used[node.Name] {
+			kept = append(kept, node)
+		}
+	}
+	f.Nodes = kept
+}
+
+// cleanUp deletes everything of the run, with a context of its own, because the run's may have ended.
+func (r *run) cleanUp(ctx context.Context) CleanUp {
+	if r.options.Keep {
+		return CleanUp{Kept: true, Until: r.options.Expires.UTC()}
+	}
+	r.options.Progress(Event{Phase: "clean-up", Done: r.done, Total: len(r.results)})
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.options.CleanUpTimeout)
+	defer cancel()
+	leftovers := r.cluster.CleanUp(ctx)
+	return CleanUp{Elapsed: time.Since(start), Leftovers: leftovers}
+}
+
+// tidy deletes what the scenario created, so that the next one has room, and returns when its pods are gone. What fails here, the clean-up of
+// the run does again and reports.
+func (l *lane) tidy(ctx context.Context) {
+	if l.options.Keep {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.options.CleanUpTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	for ref := range l.alive {
+		switch {
+		case !isNamespace(ref) && l.podObject(ref.Name).AmongOthers:
+			object := l.podObject(ref.Name)
+			all.Go(func() { _ = l.cluster.DeletePod(ctx, object.Meta.Namespace, object.Meta.Name) })
+		case isNamespace(ref) && l.ownsNamespace(ref.Name):
+			name := l.book.naming.namespace(ref.Name)
+			all.Go(func() { _ = l.cluster.DeleteNamespace(ctx, name, false) })
+		}
+	}
+	for policy := range l.applied {
+		if l.options.Tenant != "" {
+			all.Go(func() { _ = l.cluster.DeletePolicy(ctx, policy.namespace, policy.name) })
+		}
+	}
+	all.Wait()
+}
+
+func (l *lane) ownsNamespace(name string) bool {
+	if l.options.Tenant != "" {
+		return false
+	}
+	for _, namespace := range l.scenario.Namespaces {
+		if namespace.Name == name {
+			return !namespace.Existing
+		}
+	}
+	return false
+}

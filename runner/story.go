@@ -1,0 +1,293 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podknock/podknock/probe"
+	"github.com/podknock/podknock/scenarios"
+)
+
+// story is the course of a scenario's steps.
+type story struct {
+	*lane
+	expansion *scenarios.Expansion
+	// selected are the cells to ask, by step.
+	selected [][]int
+	// findings are by step and cell, for the steps that were begun.
+	findings [][]finding
+	records  []StepResult
+	// before is what each cell was last expected to find.
+	before map[string]scenarios.Expected
+}
+
+// worthwhile tells whether a step or a later one has cells to ask.
+func (s *story) worthwhile(step int) bool {
+	return slices.ContainsFunc(s.selected[step:], func(cells []int) bool { return len(cells) > 0 })
+}
+
+// step carries out one step: change, settle, join, ask again what is unclear. The findings of a step that fails say so in every cell.
+func (s *story) step(ctx context.Context, number int) error {
+	step := &s.expansion.Steps[number]
+	record := StepResult{Start: time.Now().UTC(), Changes: describeChanges(step), Settled: Settled{How: SettledNever}}
+	var requests atomic.Int64
+	ctx = withRequestCounter(ctx, &requests)
+	findings := make([]finding, len(step.Cells))
+	for i := range findings {
+		findings[i].leftOut = true
+	}
+	for _, i := range s.selected[number] {
+		findings[i].leftOut = false
+	}
+	s.findings = append(s.findings, findings)
+	err := s.stepUnless(ctx, number, &record, findings)
+	if err != nil {
+		record.Error = err.Error()
+		for i := range findings {
+			if !findings[i].asked && findings[i].failure == "" {
+				findings[i].failure = "the step was not carried out: " + explain(ctx, err).Error()
+			}
+		}
+	}
+	record.Elapsed = time.Since(record.Start)
+	record.Requests = int(requests.Load())
+	s.records = append(s.records, record)
+	return err
+}
+
+func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, findings []finding) error {
+	step := &s.expansion.Steps[number]
+	if err := s.change(ctx, step); err != nil {
+		return err
+	}
+	changed := time.Now()
+	aims := make([]aim, len(step.Cells))
+	for _, i := range s.selected[number] {
+		aims[i] = s.book.aim(step, step.Cells[i])
+	}
+	watch := watch{
+		story: s, step: step, aims: aims, cells: s.selected[number], changed: changed,
+		sentinels: chooseSentinels(s.before, step.Cells, aims, s.selected[number]),
+	}
+	s.before = map[string]scenarios.Expected{}
+	for _, cell := range step.Cells {
+		s.before[cell.String()] = cell.Expected
+	}
+	if len(watch.cells) == 0 {
+		return nil
+	}
+	attempts := s.attempts.Load()
+	err := watch.settle(ctx, number, findings)
+	record.Settled = watch.settled
+	record.Settled.Attempts = int(s.attempts.Load() - attempts)
+	record.Latency = watch.latency()
+	return err
+}
+
+// fill puts what was found into the result.
+func (s *story) fill(result *ScenarioResult) {
+	steps := judgeSteps(s.expansion, s.findings, s.command)
+	result.Mark, result.Counts = MarkUnjudged, Counts{}
+	latencies := make([]Latency, 0, len(steps))
+	for i := range steps {
+		judged, record := steps[i], s.records[i]
+		record.Name, record.Added, record.Mark, record.Counts, record.Cells = judged.Name, judged.Added, judged.Mark, judged.Counts, judged.Cells
+		if record.Error != "" {
+			record.Mark = worse(record.Mark, MarkError)
+		}
+		result.Steps = append(result.Steps, record)
+		result.Counts = result.Counts.Sum(record.Counts)
+		result.Mark = worse(result.Mark, record.Mark)
+		latencies = append(latencies, record.Latency)
+	}
+	result.Latency = mergeLatencies(latencies...)
+}
+
+// watch is the settling of one step.
+type watch struct {
+	*story
+	step    *scenarios.ExpandedStep
+	aims    []aim
+	cells   []int
+	changed time.Time
+
+	sentinels []*sentinel
+	settled   Settled
+	// last is the newest whole round, and counts those of the pods' incidents when the rounds that agree began.
+	last   round
+	counts map[string]int
+}
+
+// settle asks until the step has come to rest, joins both ends' evidence and asks again what is unclear. If the evidence contradicts what
+// had settled, it goes on until the bound.
+func (w *watch) settle(ctx context.Context, number int, findings []finding) error {
+	watchCtx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop()
+	if len(w.sentinels) > 0 {
+		watching.Go(func() { w.watchSentinels(watchCtx, w.aims, w.step.Cells, w.sentinels, w.changed) })
+	}
+	bound := w.changed.Add(w.options.SettleTimeout)
+	history := newHistory(w.step.Cells, w.changed)
+	w.counts = w.incidentCounts()
+	for {
+		w.settled.How = SettledAtBound
+		settling := w.newSettling(number)
+		w.rounds(ctx, w.aims, w.cells, bound, func(r round) bool {
+			w.settled.Rounds++
+			w.last = r
+			agreed := history.add(r, w.hopeful())
+			if !agreed || settling.agreeing == 0 {
+				w.counts = w.incidentCounts()
+			}
+			if !settling.add(r.start, agreed) {
+				return false
+			}
+			w.settled.How = SettledAsExpected
+			w.settled.Waited = settling.first.Sub(w.changed)
+			return true
+		})
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if w.settled.How == SettledAtBound {
+			w.settled.Waited = time.Since(w.changed)
+		}
+		settled, err := w.conclude(ctx, findings, history)
+		if err != nil {
+			return err
+		}
+		if settled || !time.Now().Before(bound) {
+			break
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// hopeful are the cells that may still become what is expected: not those whose pods did not start or are gone.
+func (w *watch) hopeful() []int {
+	gone := map[string]bool{}
+	for name, pod := range w.book.pods {
+		gone[name] = w.cluster.PodIncidents(pod.Namespace, pod.Name).Gone
+	}
+	return slices.DeleteFunc(slices.Clone(w.cells), func(i int) bool {
+		a := w.aims[i]
+		return a.obstacle != "" || gone[a.source] || gone[a.target]
+	})
+}
+
+// newSettling says what it takes to settle. Before any change that shows in no cell, one round in which everything connects proves itself;
+// after one, the engine gets a moment to catch up.
+func (w *watch) newSettling(number int) *settling {
+	s := &settling{pace: w.options.pace}
+	changes := len(w.step.Delete)+len(w.step.Apply)+len(w.step.Label)+len(w.step.Create) > 0
+	if !changes {
+		s.once = !slices.ContainsFunc(w.cells, func(i int) bool { return w.step.Cells[i].Expected != scenarios.Expected(probe.Connected) })
+	}
+	if changes && number > 0 && len(w.sentinels) == 0 {
+		s.notBefore = w.changed.Add(w.options.pace.dwell)
+	}
+	return s
+}
+
+// conclude makes the findings of the newest round, and tells whether they are what the round promised.
+func (w *watch) conclude(ctx context.Context, findings []finding, history *history) (settled bool, err error) {
+	destinations := make([]*probe.Destination, len(w.step.Cells))
+	answers := slices.Clone(w.last.table)
+	w.join(ctx, w.aims, answers, destinations)
+	var doubtful []int
+	for _, i := range w.cells {
+		if cell := w.step.Cells[i]; answers[i].asked && agree(cell.Expected, cell.To.Kind, answers[i].result) == unclear {
+			doubtful = append(doubtful, i)
+		}
+	}
+	w.askQuietly(ctx, w.aims, doubtful, answers, destinations)
+	meddled, err := w.meddling(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return false, err
+	}
+	for _, i := range w.cells {
+		cell := w.step.Cells[i]
+		findings[i].answer, findings[i].destination = answers[i], destinations[i]
+		findings[i].changes, findings[i].flapping = history.of(i)
+		findings[i].disturbed = w.disturbance(w.aims[i])
+		if meddled != "" {
+			findings[i].disturbed = meddled
+		}
+		if cell.Reason.Origin == scenarios.NoPolicy && len(w.unclean) > 0 {
+			findings[i].unclean = w.unclean[0]
+		}
+	}
+	if meddled != "" {
+		w.note("%s", meddled)
+		return true, nil // asking longer would not make it clearer
+	}
+	return !slices.ContainsFunc(w.hopeful(), func(i int) bool {
+		cell := w.step.Cells[i]
+		return !answers[i].asked || agree(cell.Expected, cell.To.Kind, answers[i].result) == differs
+	}), nil
+}
+
+// incidentCounts are those of all pods.
+func (l *lane) incidentCounts() map[string]int {
+	counts := map[string]int{}
+	for name, pod := range l.book.pods {
+		counts[name] = l.cluster.PodIncidents(pod.Namespace, pod.Name).Count
+	}
+	return counts
+}
+
+// disturbance says what has happened to a pod of a cell since the rounds that count began.
+func (w *watch) disturbance(a aim) string {
+	for _, name := range append([]string{a.source}, a.answers...) {
+		pod, ok := w.book.pods[name]
+		if !ok {
+			continue
+		}
+		if incidents := w.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Gone || incidents.Count > w.counts[name] {
+			text := fmt.Sprintf("pod %q was disturbed while it was tested: %s", name, incidents.Last)
+			w.note("%s", text)
+			return text
+		}
+	}
+	return ""
+}
+
+// latency sums up the sentinels. It is called when their watching has ended.
+func (w *watch) latency() Latency {
+	var allow, deny []time.Duration
+	for _, s := range w.sentinels {
+		latency, ok := s.latency(w.changed)
+		switch {
+		case ok && s.allow:
+			allow = append(allow, latency)
+		case ok:
+			deny = append(deny, latency)
+		}
+	}
+	return newLatency(allow, deny)
+}
+
+// changedBy names who last wrote an object, as far as it says so.
+func changedBy(fields []metav1.ManagedFieldsEntry) string {
+	var last *metav1.ManagedFieldsEntry
+	for i := range fields {
+		if fields[i].Time != nil && (last == nil || last.Time.Before(fields[i].Time)) {
+			last = &fields[i]
+		}
+	}
+	if last == nil || last.Manager == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (by %q at %s)", last.Manager, last.Time.UTC().Format(time.TimeOnly))
+}
