@@ -2,34 +2,42 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
 
 export CGO_ENABLED ?= 0
-LAB      ?= lab
-ENGINE   ?= kube-network-policies
-NODES    ?= 2
-FAMILY   ?= dual
-REPEAT   ?= 20
+# Go has to be told less often what it must not look for.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
-GO_BUILD := go build -trimpath -buildvcs=false
-STAGE    := .ci/stage
+LAB     ?= lab
+ENGINE  ?= kube-network-policies
+NODES   ?= 2
+FAMILY  ?= dual
+IMAGE   ?= podknock.dev/agent:dev
+
+GO_BUILD := go build -trimpath -ldflags='-s -w'
 TESTS    := .ci/tests
-# The race detector needs cgo, in tests only.
-RACE     := env CGO_ENABLED=1 $(TESTS)
+# The race detector needs cgo, in tests alone.
+RACE     := CGO_ENABLED=1 $(TESTS)
 
 ##@ Build
 
-.PHONY: help
+.PHONY: help build lab-build image
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: lab-build
-lab-build: ## Build the lab's own program, bin/lab
-	cd e2e/lab && $(GO_BUILD) -o ../../bin/lab .
+build: ## Build the programs into bin
+	$(GO_BUILD) -o bin/ ./cmd/...
+
+lab-build: ## Build the lab's program, bin/lab
+	cd e2e/lab && go build -trimpath -o ../../bin/lab .
+
+image: ## Archive the agent's image for amd64 and arm64 in dist, without Docker
+	go run ./images/build -name $(IMAGE) -o dist
 
 ##@ The lab: a real cluster on this machine (root)
 
 .PHONY: lab-up lab-down lab-status
-lab-up: lab-build ## Bring the lab up (LAB=name NODES=2 FAMILY=dual|ipv4|ipv6 ENGINE=kube-network-policies|none)
+lab-up: lab-build ## Bring the lab up: LAB=name NODES=2 FAMILY=dual|ipv4|ipv6 ENGINE=kube-network-policies|none
 	bin/lab up --name $(LAB) --nodes $(NODES) --ip-family $(FAMILY) --engine $(ENGINE)
 
 lab-down: lab-build ## Take the lab down and remove all that it made
@@ -40,6 +48,70 @@ lab-status: lab-build ## Say how the lab is doing
 
 ##@ Test
 
-.PHONY: test
-test: ## Set everything up and pass all tests (root; 35 minutes at most from nothing)
-	.ci/all
+.PHONY: test test-full unit wire e2e check lint bench fuzz
+test: ## Set everything up and pass all tests (root; at most 35 minutes from nothing)
+	@.ci/all
+
+test-full: ## Pass also what takes too long for every change (root; hours)
+	@.ci/all full
+
+unit: unit-build unit-run ## Tests that need neither root nor a network
+
+wire: wire-build wire-run ## Tests of the wire in network namespaces (root)
+
+e2e: image build lab-build e2e-build e2e-run ## Specs on a real cluster (root, or E2E_FLAGS='-kubeconfig FILE')
+
+check: ## Formatting, vet, tidy modules
+	@.ci/check
+
+lint: ## staticcheck, from a module of its own
+	go tool -modfile=.ci/tools/go.mod staticcheck -tags wire,e2e ./...
+	cd e2e/lab && go tool -modfile=../../.ci/tools/go.mod staticcheck -tags wire ./...
+
+# What the stages of test are made of: tests are built first, then run.
+.PHONY: tests-build unit-build unit-run wire-build wire-run wire-race-run lab-wire-run e2e-build e2e-run
+tests-build: build image unit-build wire-build e2e-build
+
+# The product is tested under the race detector. What only compares it with
+# others is not: the lab's module would compile Kubernetes a second time.
+unit-build:
+	$(RACE) build unit . -race -- ./...
+	$(TESTS) build unit-lab e2e/lab -trimpath -- ./...
+	$(TESTS) build unit-difftest scenarios/policy/difftest -trimpath -- ./...
+	$(TESTS) build unit-schema scenarios/schema/conformance -trimpath -- ./...
+
+CASES ?= 20000
+unit-run:
+	$(TESTS) run unit
+	$(TESTS) run unit-lab
+	$(TESTS) run unit-difftest -cases=$(CASES)
+	$(TESTS) run unit-schema
+
+wire-build:
+	$(TESTS) build wire . -tags=wire -- ./probe
+	$(RACE) build wire-race . -race -tags=wire -- ./probe
+	$(RACE) build wire-lab e2e/lab -race -tags=wire -- ./internal/machine ./internal/cluster
+
+REPEAT ?= 20
+wire-run:
+	$(TESTS) run wire -wire.repeat=$(REPEAT) -test.timeout=60m
+wire-race-run:
+	$(TESTS) run wire-race -wire.repeat=3
+	$(TESTS) run wire-lab
+
+e2e-build:
+	$(TESTS) build e2e . -tags=e2e -- ./e2e
+
+E2E_LABELS ?= !full
+E2E_FLAGS  ?=
+e2e-run:
+	$(TESTS) run e2e -test.timeout=3h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
+		-lab $(CURDIR)/bin/lab -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar $(E2E_FLAGS)
+
+bench: ## Figures of speed and memory (root; nothing else should run)
+	go test -run '^$$' -bench . -benchtime 3x ./scenarios/...
+	go test -run '^$$' -bench . -benchtime 3x -tags wire ./probe ./cmd/podknock-agent
+
+FUZZTIME ?= 30s
+fuzz: ## Fuzz every parser of foreign input for FUZZTIME each
+	@.ci/fuzz $(FUZZTIME)

@@ -34,7 +34,8 @@ type Attempt struct {
 	ID string `json:"id,omitempty"`
 
 	Protocol Protocol `json:"protocol"`
-	// Host is an IP address, or a name that is looked up first. For DNS it is the name to ask for.
+	// Host is an IP address, or a name that is looked up first, in DNS alone: /etc/hosts is not read. For DNS it is the
+	// name to ask for.
 	Host string `json:"host"`
 	// Port is the destination's; unused for DNS, whose servers carry their own.
 	Port uint16 `json:"port,omitempty"`
@@ -48,7 +49,7 @@ type Attempt struct {
 	Foreign bool `json:"foreign,omitempty"`
 
 	// Payload is the size of the echo in bytes, for finding a too small MTU (64, 1400, 4096). Zero sends the smallest
-	// request there is. At most [MaxPayload].
+	// request there is. At most [MaxPayload]. Over UDP a responder echoes it only to who shares its token.
 	Payload int `json:"payload,omitempty"`
 
 	// Hold keeps the first answered connection (UDP: the socket) for this long and asks once more on it; the outcome is

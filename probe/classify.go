@@ -55,6 +55,8 @@ func classifyAnswer(a Attempt, o Observation) Reading {
 		return Reading{Outcome: WrongResponder, Reason: fmt.Sprintf(format, args...)}
 	}
 	switch id := o.Identity; {
+	case a.Foreign && a.Protocol == HTTP && o.HTTPStatus == 0:
+		return wrong("%s answered with %q, which is no HTTP", o.Remote, o.ForeignAnswer)
 	case a.Foreign:
 		return Reading{Outcome: Connected, Reason: foreignReason(a, o)}
 	case id == nil:
@@ -121,7 +123,7 @@ func classifySilence(a Attempt, o Observation, d *Destination) Reading {
 		r.Where, r.Reason = WhereReturn, asked+": the pod refused it, and the refusal was dropped"
 	case d.Quiet && d.ListenDrops > 0:
 		r.Where, r.Reason = WhereDestination, asked+": the pod's accept queue is full"
-	case d.Quiet && d.InPackets > 0:
+	case d.Quiet && d.InPackets > 0 && a.Protocol == UDP:
 		r.Where, r.Reason = WhereDestination, asked+": it reached the pod's network namespace, which did not answer"
 	case forwardDrop(a, d):
 		r.Where, r.Reason = WhereForward, asked+": nothing reached the pod: dropped on the way to it"
@@ -145,13 +147,14 @@ func classifySilence(a Attempt, o Observation, d *Destination) Reading {
 	return r
 }
 
-// forwardDrop tells whether d proves that nothing arrived. The log of a responder proves that only for a port it
-// listens on; for any other it takes the counters of a quiet round.
+// forwardDrop tells whether d proves that nothing arrived: no packet was counted in a quiet round, or the log of a
+// responder that listens on the port has nothing. Segments that were counted prove nothing, because the pod's own
+// control connection makes some.
 func forwardDrop(a Attempt, d *Destination) bool {
-	if d.Quiet {
-		return d.Arrived != Yes && d.SYNReceived != Yes && d.InPackets == 0
-	}
-	if d.Listening == No || d.Arrived != No {
+	switch {
+	case d.Quiet && d.InPackets == 0:
+		return true
+	case d.Listening == No || d.Arrived != No:
 		return false
 	}
 	return a.Protocol == UDP || d.SYNReceived == No
@@ -174,7 +177,7 @@ func packetName(p Protocol) string {
 
 func podName(id *Identity) string {
 	if id.Pod == "" {
-		return "without name"
+		return "(unnamed)"
 	}
 	if id.Namespace == "" {
 		return id.Pod

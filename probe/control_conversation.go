@@ -187,24 +187,32 @@ func (c *controlConversation) leaveCollection(id uint64) {
 	}
 }
 
+// resultsAtOnce is how many bytes of results are written together: few enough for heartbeats and other answers to get
+// in between.
+const resultsAtOnce = 32 << 10
+
 // collect sends what the batch holds after the sequence number, then what comes, then the trailer.
 func (c *controlConversation) collect(ctx context.Context, b *batchWork, request frame) error {
 	sequence := request.After
-	var line []byte
+	var lines []byte
 	for {
 		results, last, changed, err := b.after(sequence)
 		if err != nil {
 			return err
 		}
-		for _, r := range results {
-			if ctx.Err() != nil {
-				return nil
+		for len(results) > 0 && ctx.Err() == nil {
+			lines = lines[:0]
+			for len(results) > 0 && len(lines) < resultsAtOnce {
+				sequence++
+				lines = appendResultLine(lines, request.ID, sequence, results[0])
+				results = results[1:]
 			}
-			sequence++
-			line = appendResultLine(line[:0], request.ID, sequence, r)
-			if err := c.writeLine(line); err != nil {
+			if err := c.writeLines(lines); err != nil {
 				return err
 			}
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		if last {
 			if err := c.write(frame{Type: frameTrailer, ID: request.ID, Count: sequence}); err != nil {

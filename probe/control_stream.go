@@ -55,17 +55,17 @@ func (s *controlStream) write(f frame) error {
 	if err != nil {
 		return fmt.Errorf("encode frame: %w", err)
 	}
-	return s.writeLine(append(line, '\n'))
+	return s.writeLines(append(line, '\n'))
 }
 
-// writeLine sends one whole line. A side that does not read for writeWait is given up: half a line cannot be taken
-// back, so the stream is closed.
-func (s *controlStream) writeLine(line []byte) error {
+// writeLines sends whole lines. A side that does not read for writeWait is given up: half a line cannot be taken back,
+// so the stream is closed.
+func (s *controlStream) writeLines(lines []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stop := time.AfterFunc(writeWait, func() { s.stream.Close() })
 	defer stop.Stop()
-	_, err := s.stream.Write(line)
+	_, err := s.stream.Write(lines)
 	if err != nil {
 		s.stream.Close()
 	}

@@ -19,7 +19,8 @@ type Destination struct {
 	OutRsts     int `json:"outRsts,omitempty"`
 	NoPorts     int `json:"noPorts,omitempty"`
 	ListenDrops int `json:"listenDrops,omitempty"`
-	// InPackets is what the attempt added to Tcp InSegs or Udp InDatagrams plus NoPorts plus InErrors.
+	// InPackets is what the attempt added to Tcp InSegs or Udp InDatagrams plus NoPorts plus InErrors. Of TCP only the
+	// absence proves something: the pod's control connection is counted too.
 	InPackets int `json:"inPackets,omitempty"`
 	// Gone says that the API no longer knows the pod, or knows it without this address.
 	Gone bool `json:"gone,omitempty"`

@@ -18,7 +18,8 @@
 // # Non-goals
 //
 // The package does not judge whether an outcome is right: it knows no policy and no expectation. It does not parse
-// TLS, does not follow HTTP redirects and does not resolve names through the C library.
+// TLS, does not follow HTTP redirects, and resolves names by asking DNS servers itself, without the C library and its
+// other sources.
 //
 // The attempts run on Linux. On other systems the types, the classifier and the control protocol compile and work,
 // and every attempt is [Unsupported].

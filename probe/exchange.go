@@ -86,8 +86,7 @@ func (x *helloExchange) receive(b []byte, eof bool, o *Observation) progress {
 	case x.datagram && reply.Identity.Nonce != o.Nonce:
 		return unanswered // a stray
 	}
-	o.Identity = &reply.Identity
-	o.Unsigned = x.token != "" && !reply.SignedBy(x.token)
+	o.identify(&reply, x.token)
 	return answered
 }
 
@@ -112,6 +111,13 @@ func (x *helloExchange) parse(b []byte) (reply HelloReply, whole bool, err error
 	}
 	reply, err = ParseHelloReply(b)
 	return reply, err == nil, err
+}
+
+// identify records who answered, without keeping the rest of the reply.
+func (o *Observation) identify(reply *HelloReply, token Token) {
+	identity := reply.Identity
+	o.Identity = &identity
+	o.Unsigned = token != "" && !reply.SignedBy(token)
 }
 
 // printable returns the start of b as text, with what is no text replaced.

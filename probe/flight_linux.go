@@ -21,6 +21,8 @@ type flight struct {
 	// hold keeps the answered socket for so long and asks once more; held says that this has begun.
 	hold time.Duration
 	held bool
+	// second makes the question that is asked then, with a nonce of its own: answers to the first may still be under way.
+	second func(*flight) error
 	// minHops drops packets with a lower hop limit; zero takes all.
 	minHops int
 	// done is called once, when o is complete.
@@ -32,8 +34,7 @@ type flight struct {
 	over  bool
 	conns []*conn
 	// datagram is the socket of this round for UDP.
-	datagram  *conn
-	datagrams int
+	datagram *conn
 
 	due      int           // sockets that this round still has to open
 	size     int           // sockets of this round
@@ -97,8 +98,8 @@ func (f *flight) wake() {
 
 // open opens the next socket of the round, or sends the next datagram.
 func (f *flight) open() {
-	if f.over {
-		return
+	if f.over || f.stage != asking || f.due == 0 {
+		return // an answer came while it waited for the pace
 	}
 	f.engine.now = time.Now()
 	if err := f.ask(); err != nil {
@@ -267,40 +268,6 @@ func (f *flight) answered(c *conn) {
 	}
 	f.o.Phase = PhaseDone
 	f.finish(c)
-}
-
-// beginHold closes all sockets but the answered one.
-func (f *flight) beginHold(c *conn) {
-	f.held, f.stage = true, holding
-	for _, other := range f.conns {
-		if other != c {
-			other.close()
-		}
-	}
-	c.received = nil
-	f.conns, f.datagram = []*conn{c}, nil
-	f.o.Held, f.o.Identity, f.o.Unsigned = true, nil, false
-	f.o.Ports, f.o.Tries, f.o.Rounds = []uint16{c.local.Port()}, 0, 0
-	if f.protocol == UDP {
-		f.datagram = c
-		c.datagrams = 0
-	}
-	f.first = f.engine.now
-	f.engine.set(&f.timer, f.engine.now.Add(f.hold))
-}
-
-// askAgain asks the second question on the held connection.
-func (f *flight) askAgain() {
-	c := f.conns[0]
-	c.sent, c.asked = 0, time.Time{}
-	f.first = f.engine.now
-	if f.protocol == UDP {
-		f.round(f.timing.Sockets)
-		return
-	}
-	f.stage, f.due, f.o.Rounds = asking, 0, 1
-	f.engine.set(&f.timer, f.engine.now.Add(f.timing.Timeout))
-	c.send()
 }
 
 // finish ends the flight. c is the deciding socket, nil after silence.

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 )
@@ -41,29 +40,4 @@ func ParseReplyHeader(value string) (HelloReply, error) {
 		return HelloReply{}, fmt.Errorf("parse header %s: %w", ReplyHeader, err)
 	}
 	return ParseHelloReply(frame)
-}
-
-// httpRequest is what a responder wants to know about a request.
-type httpRequest struct {
-	// head says that the answer has no body.
-	head bool
-	// hello is the value of HelloHeader.
-	hello string
-}
-
-// parseHTTPLine reads a request line, "METHOD target HTTP/x.y" (RFC 9112, section 3).
-func parseHTTPLine(line []byte) (httpRequest, bool) {
-	words := bytes.Fields(line)
-	if len(words) != 3 || !bytes.HasPrefix(words[2], []byte("HTTP/")) {
-		return httpRequest{}, false
-	}
-	return httpRequest{head: string(words[0]) == "HEAD"}, true
-}
-
-// parseHTTPField takes from a field line (RFC 9112, section 5) what the request has to remember.
-func (q *httpRequest) parseHTTPField(line []byte) {
-	name, value, _ := bytes.Cut(line, []byte(":"))
-	if bytes.EqualFold(name, []byte(HelloHeader)) {
-		q.hello = string(bytes.TrimSpace(value))
-	}
 }

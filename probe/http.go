@@ -84,8 +84,7 @@ func (x *httpExchange) receive(b []byte, eof bool, o *Observation) progress {
 		o.ForeignAnswer = printable(b)
 		return answered
 	}
-	o.Identity = &reply.Identity
-	o.Unsigned = x.token != "" && !reply.SignedBy(x.token)
+	o.identify(&reply, x.token)
 	return answered
 }
 

@@ -28,8 +28,9 @@ type icmpBucket struct {
 	reserved int
 	// quietSince is when the last reserved question ended.
 	quietSince time.Time
-	// slow says that the host charges twice.
-	slow bool
+	// slow says that the host charges twice, judged by its first answer: later ones may come quickly because somebody
+	// else began the search for a neighbour.
+	slow, judged bool
 	// between says that the host has refused what was meant for others: it is a box on the way to an unknown set of
 	// destinations.
 	between bool
@@ -41,18 +42,22 @@ const (
 	// icmpRefill is a little longer than the kernel's second, so that a token is there when it is counted on.
 	icmpRefill = 1020 * time.Millisecond
 	icmpQuiet  = 3 * time.Second
+	// routeAnswer bounds the time that a route takes to answer; an unanswered search for a neighbour takes longer.
+	routeAnswer = time.Second
 	// icmpHosts bounds the account; full budgets are forgotten beyond it.
 	icmpHosts = 4096
 )
 
-// spent records an ICMP error about a packet to remote.
-func (b *icmpBudget) spent(message ICMP, remote netip.Addr, now time.Time) {
+// spent records an ICMP error about a packet to remote, which came so long after the first packet of its socket.
+func (b *icmpBudget) spent(message ICMP, remote netip.Addr, age time.Duration, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.bucket(message.Offender, now)
 	if message.Offender != remote {
 		k.between = true
-		k.slow = k.slow || message.fromRoute()
+		if message.fromRoute() && !k.judged {
+			k.slow, k.judged = age < routeAnswer, true
+		}
 	}
 	if k.slow {
 		k.tokens = min(k.tokens, icmpBurstSlow)

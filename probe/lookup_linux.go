@@ -30,16 +30,16 @@ func (t *task) lookup() {
 		t.abandon(err.Error())
 		return
 	}
-	l := &lookup{task: t, servers: conf.servers, types: []dnsType{dnsA, dnsAAAA}, pending: map[*flight]struct{}{}}
-	absolute := false
-	if t.attempt.Protocol == DNS {
-		l.thorough = true
-		if question := t.attempt.DNS; question != nil {
-			l.tcp, absolute = question.TCP, question.Absolute
-			if len(question.Servers) > 0 {
-				l.servers = question.Servers
-			}
-		}
+	var question DNSQuestion
+	if t.attempt.Protocol == DNS && t.attempt.DNS != nil {
+		question = *t.attempt.DNS
+	}
+	l := &lookup{
+		task: t, servers: conf.servers, types: []dnsType{dnsA, dnsAAAA}, tcp: question.TCP, thorough: t.attempt.Protocol == DNS,
+		pending: map[*flight]struct{}{},
+	}
+	if len(question.Servers) > 0 {
+		l.servers = question.Servers
 	}
 	switch t.attempt.Family {
 	case IPv4:
@@ -47,7 +47,7 @@ func (t *task) lookup() {
 	case IPv6:
 		l.types = l.types[1:]
 	}
-	if l.candidates, err = encodable(conf.candidates(t.attempt.Host, absolute)); err != nil {
+	if l.candidates, err = encodable(conf.candidates(t.attempt.Host, question.Absolute)); err != nil {
 		t.abandon(err.Error())
 		return
 	}

@@ -60,7 +60,8 @@ func (p *pacer) take(pace Pace, now time.Time) (wait time.Duration, ok bool) {
 	p.tokens = min(burst, p.tokens+float64(now.Sub(p.at))/perToken)
 	p.at = now
 	if p.tokens < 1 {
-		return time.Duration((1 - p.tokens) * perToken), false
+		// Never nothing: almost a whole token is less than a nanosecond away, and no wait means that none is needed.
+		return max(1, time.Duration((1-p.tokens)*perToken)), false
 	}
 	p.tokens--
 	return 0, true

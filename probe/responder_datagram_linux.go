@@ -55,10 +55,10 @@ func (r *Responder) serveDatagrams(ctx context.Context, d *datagrams) {
 	for {
 		n, nControl, _, remote, err := d.conn.ReadMsgUDPAddrPort(buffer, control)
 		if err != nil {
-			if !exhausted(err) || !pause(ctx, 50*time.Millisecond) {
-				return
+			if passes(ctx, err) {
+				continue
 			}
-			continue
+			return
 		}
 		remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
 		local, sendFrom, err := parsePacketInfo(control[:nControl])

@@ -27,6 +27,31 @@ func (r *Responder) answerRequest(v visit) {
 	r.answerHTTP(v, request)
 }
 
+// httpRequest is what a responder wants to know about a request.
+type httpRequest struct {
+	// head says that the answer has no body.
+	head bool
+	// hello is the value of HelloHeader.
+	hello string
+}
+
+// parseHTTPLine reads a request line, "METHOD target HTTP/x.y" (RFC 9112, section 3).
+func parseHTTPLine(line []byte) (httpRequest, bool) {
+	words := bytes.Fields(line)
+	if len(words) != 3 || !bytes.HasPrefix(words[2], []byte("HTTP/")) {
+		return httpRequest{}, false
+	}
+	return httpRequest{head: string(words[0]) == "HEAD"}, true
+}
+
+// parseHTTPField takes from a field line (RFC 9112, section 5) what the request has to remember.
+func (q *httpRequest) parseHTTPField(line []byte) {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	if bytes.EqualFold(name, []byte(HelloHeader)) {
+		q.hello = string(bytes.TrimSpace(value))
+	}
+}
+
 // readHTTPHeader reads up to the empty line and tells whether it came.
 func readHTTPHeader(reader *bufio.Reader, request *httpRequest) bool {
 	start := true // of a line, and not the rest of one that did not fit the buffer

@@ -18,14 +18,11 @@ import (
 
 var loopbacks = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}
 
-// answers runs a responder on a free port of an address until the test ends.
-func answers(t *testing.T, protocol Protocol, address netip.Addr, options ResponderOptions) netip.AddrPort {
+// serves runs a responder until the test ends.
+func serves(t *testing.T, options ResponderOptions) *Responder {
 	t.Helper()
-	g := NewWithT(t)
-	options.Ports = []Port{{0, protocol}}
-	options.Addresses = []netip.Addr{address}
 	r, err := Listen(t.Context(), options)
-	g.Expect(err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {
@@ -40,6 +37,16 @@ func answers(t *testing.T, protocol Protocol, address netip.Addr, options Respon
 			t.Error("the responder still serves after its context ended")
 		}
 	})
+	return r
+}
+
+// answers runs a responder on a free port of an address until the test ends.
+func answers(t *testing.T, protocol Protocol, address netip.Addr, options ResponderOptions) netip.AddrPort {
+	t.Helper()
+	g := NewWithT(t)
+	options.Ports = []Port{{0, protocol}}
+	options.Addresses = []netip.Addr{address}
+	r := serves(t, options)
 	g.Expect(r.Unsupported()).To(BeEmpty())
 	g.Expect(r.Listening()).To(HaveLen(1))
 	return r.Listening()[0]
@@ -248,15 +255,7 @@ func TestResponderAnswersHellosOverUDP(t *testing.T) {
 
 func TestResponderAnswersFromTheAddressThatWasAsked(t *testing.T) {
 	g := NewWithT(t)
-	r, err := Listen(t.Context(), ResponderOptions{Ports: []Port{{0, UDP}}, Addresses: []netip.Addr{netip.IPv4Unspecified()}})
-	g.Expect(err).NotTo(HaveOccurred())
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		r.Serve(ctx)
-	}()
-	defer func() { cancel(); <-served }()
+	r := serves(t, ResponderOptions{Ports: []Port{{0, UDP}}, Addresses: []netip.Addr{netip.IPv4Unspecified()}})
 
 	// A connected socket hears only the address that it asked: 127.0.0.2 is not the kernel's first choice.
 	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), r.Listening()[0].Port())
@@ -277,8 +276,8 @@ func TestResponderAnswersFromTheAddressThatWasAsked(t *testing.T) {
 
 func TestResponderServesMoreVisitorsThanItHasRoomFor(t *testing.T) {
 	g := NewWithT(t)
-	to := answers(t, TCP, loopbacks[0], ResponderOptions{Connections: 2})
-	for range 6 { // six who say nothing, each for 300 ms
+	to := answers(t, TCP, loopbacks[0], ResponderOptions{Connections: 1})
+	for range 3 { // three who say nothing, each for 300 ms
 		connected(t, "tcp", to)
 	}
 	conn := connected(t, "tcp", to)
@@ -287,6 +286,22 @@ func TestResponderServesMoreVisitorsThanItHasRoomFor(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = ReadHelloReply(conn)
 	g.Expect(err).NotTo(HaveOccurred())
+}
+
+func TestResponderKeepsNoRoomForPortsThatNobodyVisits(t *testing.T) {
+	g := NewWithT(t)
+	r := serves(t, ResponderOptions{
+		Ports: []Port{{0, TCP}, {0, TCP}, {0, TCP}}, Addresses: loopbacks[:1], Connections: 1,
+	})
+	for _, to := range r.Listening() {
+		conn := connected(t, "tcp", to)
+		hello := NewHello("", nil)
+		_, err := conn.Write(mustAppend(hello.Append(nil)))
+		g.Expect(err).NotTo(HaveOccurred())
+		_, err = ReadHelloReply(conn)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(conn.Close()).To(Succeed())
+	}
 }
 
 func TestListenSaysWhatCannotBeOpened(t *testing.T) {
@@ -314,4 +329,32 @@ func TestResponderOverSCTP(t *testing.T) {
 		return
 	}
 	g.Expect(r.Listening()).To(HaveLen(2))
+}
+
+// Whatever somebody says over TCP, the responder ends the conversation and never answers with a hello.
+func FuzzResponderConnection(f *testing.F) {
+	signed := NewHello(testToken, []byte("echo"))
+	f.Add(mustAppend(signed.Append(nil)))
+	f.Add([]byte("GET / HTTP/1.1\r\nPodknock-Hello: f5504b4e\r\n\r\n"))
+	f.Add([]byte("HEAD / HTTP/1.0\r\n\r\n"))
+	f.Add([]byte("hello?\n"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		r := &Responder{options: ResponderOptions{Identity: testIdentity, Token: testToken, Arrivals: &ArrivalLog{}}}
+		visitor, conn := net.Pipe()
+		go func() {
+			visitor.Write(said)
+			visitor.Close()
+		}()
+		heard := make(chan []byte)
+		go func() {
+			b, _ := io.ReadAll(visitor)
+			heard <- b
+		}()
+		r.serveConnection(conn, TCP)
+		if answer := <-heard; len(answer) > 0 {
+			if _, err := ParseHello(answer); err == nil {
+				t.Fatalf("the answer %q is a hello", answer)
+			}
+		}
+	})
 }

@@ -11,8 +11,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // readers lend the buffers of connections: most of them live for a millisecond.
@@ -26,18 +24,16 @@ func (r *Responder) serveStream(ctx context.Context, s stream) {
 	var connections sync.WaitGroup
 	defer connections.Wait()
 	for {
+		conn, err := accept(ctx, s)
+		if err != nil {
+			return
+		}
+		// Taken after the accept: a listener that nobody visits must not hold a slot.
 		select {
 		case r.slots <- struct{}{}:
 		case <-ctx.Done():
+			conn.Close()
 			return
-		}
-		conn, err := s.Accept()
-		if err != nil {
-			<-r.slots
-			if !exhausted(err) || !pause(ctx, 50*time.Millisecond) {
-				return
-			}
-			continue
 		}
 		connections.Go(func() {
 			defer func() { <-r.slots }()
@@ -45,28 +41,6 @@ func (r *Responder) serveStream(ctx context.Context, s stream) {
 			defer stop()
 			r.serveConnection(conn, s.protocol)
 		})
-	}
-}
-
-// exhausted tells whether accept failed for want of something that other connections will give back.
-func exhausted(err error) bool {
-	for _, errno := range [...]error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
-}
-
-// pause waits and tells whether ctx still lives then.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

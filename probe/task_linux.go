@@ -54,26 +54,30 @@ func (t *task) start() {
 
 // ask starts the flight to the address.
 func (t *task) ask(address netip.Addr) {
-	t.o.Nonce = NewNonce()
 	f := &flight{
 		engine: t.engine, protocol: TCP, remote: netip.AddrPortFrom(address, t.attempt.Port), timing: t.timing,
-		loss: t.attempt.Loss, hold: t.attempt.Hold, done: t.landed, o: t.o,
+		loss: t.attempt.Loss, hold: t.attempt.Hold, second: t.question, done: t.landed, o: t.o,
 	}
-	var err error
-	switch a := t.attempt; a.Protocol {
-	case HTTP:
-		f.exchange, err = newHTTPExchange(a, t.o.Nonce, t.engine.prober.Token)
-	case UDP, SCTP, TCP:
-		f.protocol = a.Protocol
-		if !a.Foreign || a.Protocol == UDP {
-			f.exchange, err = newHelloExchange(a, t.o.Nonce, t.engine.prober.Token)
-		}
+	if t.attempt.Protocol != HTTP {
+		f.protocol = t.attempt.Protocol
 	}
-	if err != nil {
+	if err := t.question(f); err != nil {
 		t.abandon(err.Error())
 		return
 	}
 	f.start()
+}
+
+// question gives the flight something to ask, with a fresh nonce. Over TCP and SCTP a foreign host is asked nothing.
+func (t *task) question(f *flight) (err error) {
+	f.o.Nonce = NewNonce()
+	switch a := t.attempt; {
+	case a.Protocol == HTTP:
+		f.exchange, err = newHTTPExchange(a, f.o.Nonce, t.engine.prober.Token)
+	case a.Protocol == UDP || !a.Foreign:
+		f.exchange, err = newHelloExchange(a, f.o.Nonce, t.engine.prober.Token)
+	}
+	return err
 }
 
 func (t *task) landed(f *flight) {

@@ -37,6 +37,7 @@ func closedPorts(family probe.Family, tweak func(*probe.Attempt)) []knock {
 }
 
 func TestSixtyClosedUDPPortsWithTheKernelsLimitOfICMPErrors(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		tweak   func(*probe.Attempt)

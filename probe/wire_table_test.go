@@ -38,17 +38,30 @@ type tableRow struct {
 func (t *outcomeTable) add(c condition, j judgement) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if j.maybe {
+	outcome := describe(j.reading)
+	switch {
+	case j.maybe:
+		outcome = describe(j.want) + ", or inconclusive"
+	case j.reading.Outcome != j.want.Outcome:
 		return
 	}
 	asked := string(j.protocol)
 	if j.to != "" {
 		asked += ", " + j.to
 	}
-	row := tableRow{c.name, asked, j.family, j.view, describe(j.reading)}
+	row := tableRow{c.name, asked, j.family, j.view, outcome}
 	if !slices.Contains(t.rows, row) {
 		t.rows = append(t.rows, row)
 	}
+}
+
+// conditions returns the names of those that have a row.
+func (t *outcomeTable) conditions() map[string]bool {
+	names := map[string]bool{}
+	for _, row := range t.rows {
+		names[row.condition] = true
+	}
+	return names
 }
 
 func describe(r probe.Reading) string {

@@ -106,6 +106,7 @@ func judgeSteps(expansion *scenarios.Expansion, findings [][]finding, command st
 	for i := range findings {
 		step := &expansion.Steps[i]
 		steps[i] = StepResult{Name: step.Name, Added: step.Step < 0, Mark: MarkUnjudged, Cells: []Cell{}}
+		evaluator, unexplained := step.Evaluator()
 		for j, cell := range step.Cells {
 			found := findings[i][j]
 			if found.leftOut {
@@ -116,8 +117,8 @@ func judgeSteps(expansion *scenarios.Expansion, findings [][]finding, command st
 			result := newCell(cellID(name, i, cell), cell, found, control, judged)
 			if judged.mark != MarkPass && judged.mark != MarkUnjudged {
 				result.Repeat = fmt.Sprintf("%s --only %s", command, shellWord(filterOf(i, cell)))
-				if explanation, err := step.Explain(cell); err == nil {
-					result.Verdict = &explanation
+				if unexplained == nil {
+					result.Verdict = verdictOf(evaluator, cell)
 				}
 			}
 			steps[i].Cells = append(steps[i].Cells, result)
@@ -126,6 +127,15 @@ func judgeSteps(expansion *scenarios.Expansion, findings [][]finding, command st
 		}
 	}
 	return steps
+}
+
+// verdictOf is what the policies mean for a cell, or is nil where they do not say.
+func verdictOf(evaluator *scenarios.Evaluator, cell scenarios.Cell) *Explanation {
+	explanation, err := evaluator.Explain(cell)
+	if err != nil {
+		return nil
+	}
+	return &explanation
 }
 
 // controlOf is the control of a cell as it turned out.

@@ -23,6 +23,8 @@ type ExpandedStep struct {
 	Delete []Ref
 	Apply  []Apply
 	Label  []LabelChange
+	// Create lists namespaces, each of which comes with its Services, and then every pod that is born in this step, those that come with
+	// their namespace included.
 	Create []Ref
 	// Cells are in a fixed order: by source, target, port, protocol and family, each as the file lists them.
 	Cells []Cell
@@ -49,11 +51,15 @@ type Cell struct {
 
 // String names the cell in one line: "web -> mysql:3306/TCP (IPv4)".
 func (c Cell) String() string {
+	return fmt.Sprintf("%s (%s)", c.withoutFamily(), c.Family)
+}
+
+func (c Cell) withoutFamily() string {
 	port := ""
 	if c.Port != 0 {
 		port = fmt.Sprintf(":%d", c.Port)
 	}
-	return fmt.Sprintf("%s -> %s%s/%s (%s)", c.From, c.To, port, c.Protocol, c.Family)
+	return fmt.Sprintf("%s -> %s%s/%s", c.From, c.To, port, c.Protocol)
 }
 
 // EndpointKind says what one end of a cell is.

@@ -3,14 +3,10 @@ package scenarios
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/scenarios/policy"
@@ -28,42 +24,55 @@ const (
 // ErrNoVerdict says that the evaluator has no answer for a kind of cell, because the way of its packets is the cluster's business.
 var ErrNoVerdict = errors.New("no verdict: how the packets travel is up to the cluster")
 
-// Explain says what the policies in force at a step mean for one of its cells, in the scenario's names. For a DNS name of a Service it is
-// about the Service. The error is [ErrNoVerdict] for nodes, node ports and foreign DNS names.
-func (s *ExpandedStep) Explain(cell Cell) (policy.Explanation, error) {
-	evaluator, err := policy.Compile(s.Cluster())
+// Evaluator judges the cells of one step by the policies in force. It is immutable and safe for concurrent use.
+type Evaluator struct {
+	world  *world
+	policy *policy.Evaluator
+}
+
+// Evaluator compiles the policies in force after the step's changes.
+func (s *ExpandedStep) Evaluator() (*Evaluator, error) {
+	evaluator, err := s.world.evaluator()
 	if err != nil {
-		return policy.Explanation{}, fmt.Errorf("compile the policies of step %q: %w", s.Name, err)
+		return nil, fmt.Errorf("step %q: %w", s.Name, err)
 	}
-	query, err := s.world.query(keyOfCell(cell))
+	return evaluator, nil
+}
+
+func (w *world) evaluator() (*Evaluator, error) {
+	compiled, err := policy.Compile(w.cluster())
+	if err != nil {
+		return nil, fmt.Errorf("compile the policies: %w", err)
+	}
+	return &Evaluator{world: w, policy: compiled}, nil
+}
+
+// Explain says what the policies mean for a cell, in the scenario's names. For a DNS name of a Service it is about the Service. The error is
+// [ErrNoVerdict] for nodes, node ports and foreign DNS names.
+func (e *Evaluator) Explain(cell Cell) (policy.Explanation, error) {
+	query, err := e.world.query(keyOfCell(cell))
 	if err != nil {
 		return policy.Explanation{}, err
 	}
-	return evaluator.Explain(query)
+	return e.policy.Explain(query)
 }
 
-// Computed is what the policies in force at a step say that a cell should find, whatever the scenario states: [Any] where they leave it to
-// the plugin or the cluster.
-func (s *ExpandedStep) Computed(cell Cell) (Expected, error) {
-	evaluator, err := policy.Compile(s.Cluster())
-	if err != nil {
-		return "", fmt.Errorf("compile the policies of step %q: %w", s.Name, err)
-	}
-	return s.world.computed(evaluator, keyOfCell(cell))
-}
+// Expected is what a cell should find according to the policies, whatever the scenario states: [Any] where they leave it to the plugin or to
+// the cluster.
+func (e *Evaluator) Expected(cell Cell) (Expected, error) { return e.expected(keyOfCell(cell)) }
 
 // Cluster is what exists after the step's changes, in the scenario's names, as the evaluator takes it.
 func (s *ExpandedStep) Cluster() policy.Cluster { return s.world.cluster() }
 
 // compute decides every cell by the policies in force.
 func (e *expander) compute() (map[cellKey]decision, error) {
-	evaluator, err := policy.Compile(e.world.cluster())
+	evaluator, err := e.world.evaluator()
 	if err != nil {
-		return nil, fmt.Errorf("compile the policies: %w", err)
+		return nil, err
 	}
 	decided := map[cellKey]decision{}
 	for _, key := range slices.Concat(e.betweenPods(), e.beyondPods(), e.namedBefore()) {
-		expected, err := e.world.computed(evaluator, key)
+		expected, err := evaluator.expected(key)
 		if err != nil {
 			return nil, fmt.Errorf("judge %s: %w", e.cell(key, decision{}), err)
 		}
@@ -72,16 +81,15 @@ func (e *expander) compute() (map[cellKey]decision, error) {
 	return decided, nil
 }
 
-// computed is what a knock finds according to the policies. It is Any where they leave that to the plugin or to the cluster.
-func (w *world) computed(evaluator *policy.Evaluator, key cellKey) (Expected, error) {
-	open := w.openOutcome(key.knock)
-	if len(w.policies) == 0 {
+func (e *Evaluator) expected(key cellKey) (Expected, error) {
+	open := e.world.openOutcome(key.knock)
+	if len(e.world.policies) == 0 {
 		return open, nil
 	}
 	if key.to.Kind == EndpointServiceName {
 		question := key
 		question.knock = knock{to: Endpoint{Kind: EndpointDNS}, protocol: corev1.ProtocolUDP}
-		resolved, err := w.computed(evaluator, question)
+		resolved, err := e.expected(question)
 		switch {
 		case err != nil:
 			return "", err
@@ -91,14 +99,14 @@ func (w *world) computed(evaluator *policy.Evaluator, key cellKey) (Expected, er
 			return Any, nil
 		}
 	}
-	query, err := w.query(key)
+	query, err := e.world.query(key)
 	if errors.Is(err, ErrNoVerdict) {
 		return Any, nil
 	}
 	if err != nil {
 		return "", err
 	}
-	verdict, err := evaluator.Verdict(query)
+	verdict, err := e.policy.Verdict(query)
 	switch {
 	case err != nil:
 		return "", err
@@ -177,7 +185,9 @@ func (w *world) cluster() policy.Cluster {
 	cluster.Pods = append(cluster.Pods, dns)
 	for i := range w.scenario.Services {
 		if service := &w.scenario.Services[i]; w.lives(Ref{Kind: RefNamespace, Name: service.Namespace}) {
-			cluster.Services = append(cluster.Services, serviceObject(service))
+			object := serviceObject(service)
+			addresses.assignService(&object)
+			cluster.Services = append(cluster.Services, object)
 		}
 	}
 	for _, key := range sortedPolicyKeys(w.policies) {
@@ -186,126 +196,39 @@ func (w *world) cluster() policy.Cluster {
 	return cluster
 }
 
-// nodeOf names the node of a pod as far as the scenario says which pods share one. It is empty for pods that may be anywhere.
+// nodeOf names the node of a pod, as far as the scenario decides whether that is the node of a pod on the host network. Only such pairs
+// can be on the same node in a way that matters to policies. It is empty where the scheduler decides.
 func (s *Scenario) nodeOf(name string) string {
-	root := name
-	for {
-		pod := s.pod(root)
-		if pod.SameNodeAs == "" {
-			break
+	host := ""
+	for _, pod := range s.Pods {
+		switch root := s.placedWith(pod.Name); {
+		case !pod.HostNetwork || root == host:
+		case host != "":
+			return "" // two such nodes, which may or may not be the same
+		default:
+			host = root
 		}
-		root = pod.SameNodeAs
 	}
-	for i := range s.Pods {
-		pod := &s.Pods[i]
-		if pod.Name == root && pod.OtherNodeThan != "" || pod.SameNodeAs == root {
-			return "node-of-" + root
+	root := s.placedWith(name)
+	if root == host {
+		return "node"
+	}
+	for _, pod := range s.Pods {
+		if pod.OtherNodeThan == "" {
+			continue
+		}
+		one, other := s.placedWith(pod.Name), s.placedWith(pod.OtherNodeThan)
+		if one == root && other == host || one == host && other == root {
+			return "other-node"
 		}
 	}
 	return ""
 }
 
-func namespaceObject(name string, labels map[string]string) corev1.Namespace {
-	return corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
-}
-
-func dnsObject() corev1.Pod {
-	return corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: dnsNamespace, Name: dnsPod, Labels: map[string]string{dnsLabel: dnsPod}},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "dns", Ports: []corev1.ContainerPort{
-			{Name: "dns", ContainerPort: dnsPort, Protocol: corev1.ProtocolUDP},
-			{Name: "dns-tcp", ContainerPort: dnsPort, Protocol: corev1.ProtocolTCP},
-		}}}},
+// placedWith is the pod that decides the node of a pod: itself or, by sameNodeAs, another.
+func (s *Scenario) placedWith(name string) string {
+	for s.pod(name).SameNodeAs != "" {
+		name = s.pod(name).SameNodeAs
 	}
-}
-
-func containerPorts(ports []Port) []corev1.ContainerPort {
-	result := make([]corev1.ContainerPort, len(ports))
-	for i, port := range ports {
-		result[i] = corev1.ContainerPort{Name: port.Name, ContainerPort: port.Number, Protocol: port.Protocol}
-	}
-	return result
-}
-
-// serviceObject is a Service with the scenario's names. Ports without a name get one, because the API wants names where there are several.
-func serviceObject(service *Service) corev1.Service {
-	object := corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: service.Namespace, Name: service.Name},
-		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, Selector: service.Selector},
-	}
-	switch service.Type {
-	case Headless:
-		object.Spec.ClusterIP = corev1.ClusterIPNone
-	case NodePort:
-		object.Spec.Type = corev1.ServiceTypeNodePort
-	}
-	for i, port := range service.Ports {
-		target := intstr.FromString(port.Target)
-		if number, err := strconv.ParseInt(port.Target, 10, 32); err == nil {
-			target = intstr.FromInt32(int32(number))
-		}
-		name := port.Name
-		if name == "" {
-			name = "port-" + strconv.Itoa(i+1)
-		}
-		object.Spec.Ports = append(object.Spec.Ports, corev1.ServicePort{
-			Name: name, Port: port.Number, TargetPort: target, Protocol: port.Protocol,
-		})
-	}
-	return object
-}
-
-// addressPool gives pods addresses for the evaluator, or none if they are not known well enough.
-type addressPool struct {
-	known bool
-	next  uint16
-}
-
-// assign gives a pod an address of each family, such as clusters use.
-func (p *addressPool) assign(pod *corev1.Pod) {
-	if !p.known {
-		return
-	}
-	p.next++
-	high, low := byte(p.next>>8), byte(p.next)
-	for _, address := range []netip.Addr{
-		netip.AddrFrom4([4]byte{10, 244, high, low}),
-		netip.AddrFrom16([16]byte{0: 0xfd, 14: high, 15: low}),
-	} {
-		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: address.String()})
-	}
-	pod.Status.PodIP = pod.Status.PodIPs[0].IP
-}
-
-// privateRanges are where pods, nodes and Services have their addresses: RFC 1918, RFC 6598 and RFC 4193.
-var privateRanges = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("fc00::/7"),
-}
-
-// blocksTouchPrivate reports whether some ipBlock may hold the address of a pod. Only then does it matter which addresses the pods have,
-// and no scenario can know them.
-func (w *world) blocksTouchPrivate() bool {
-	touches := func(peers []networkingv1.NetworkPolicyPeer) bool {
-		return slices.ContainsFunc(peers, func(peer networkingv1.NetworkPolicyPeer) bool {
-			if peer.IPBlock == nil {
-				return false
-			}
-			block, err := netip.ParsePrefix(peer.IPBlock.CIDR)
-			return err != nil || slices.ContainsFunc(privateRanges, block.Overlaps)
-		})
-	}
-	for _, policy := range w.policies {
-		for _, rule := range policy.Spec.Ingress {
-			if touches(rule.From) {
-				return true
-			}
-		}
-		for _, rule := range policy.Spec.Egress {
-			if touches(rule.To) {
-				return true
-			}
-		}
-	}
-	return false
+	return name
 }

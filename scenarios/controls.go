@@ -39,8 +39,10 @@ func (e *expander) addControls() {
 		key := keyOfCell(cell)
 		open := e.world.openOutcome(key.knock)
 		if !e.possible(key.from) || !e.possible(key.to) || e.births(key) != cell.births || !provesPath(open) {
-			e.report(e.pathOf(cell, at.step), "%s should be %s, and no control can prove that the path is not dead: "+
-				"add a step in which it connects", cell, cell.Expected)
+			if cell.Reason.Origin != Kept {
+				e.report(e.pathOf(cell, at.step), "%s should be %s, and no control can prove that the path is not dead: "+
+					"add a step in which it connects", cell.withoutFamily(), cell.Expected)
+			}
 			continue
 		}
 		decided[key] = decision{expected: open, reason: Reason{Origin: NoPolicy}}

@@ -2,8 +2,8 @@
 //
 // A [Scenario] is one YAML file (README.md beside this file is the format's reference). A [Loader] reads it strictly: an unknown key, a
 // name that nobody declared or a policy that the API server would reject is a [Problem] with file, line and field, and a file's problems
-// come all at once. [Expand] then turns the scenario into a flat list of [Cell] values for each step, and [Scenario.Topology] and
-// [ExpandedStep] into the API objects that a run creates. [Find] and [Library] give the built-in scenarios.
+// come all at once. [Expand] then turns the scenario into a flat list of [Cell] values for each step, and [Naming] into the API objects
+// that a run creates. [Loader.Find] finds scenarios by name, suite, file or directory; [Library] lists the built-in ones.
 //
 // # Guarantees
 //

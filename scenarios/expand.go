@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -61,16 +60,33 @@ type expander struct {
 	world    *world
 	// last is what each cell was last expected to find.
 	last map[cellKey]decision
-	// named are the cells that expectations named beyond those between pods and their declared ports, as far as the steps went.
+	// named are the cells that expectations named, as far as the steps went.
 	named  map[cellKey]bool
 	steps  []ExpandedStep
 	issues []issue
 	// work counts the cells looked at, see maxWork.
 	work int
+	// endpointRanks and portRanks remember the places of endpoints and ports in a matrix.
+	endpointRanks map[Endpoint][3]int
+	portRanks     map[knock]int
 }
 
-// maxWork bounds the cells that expanding looks at. It is far beyond what a run could try.
-const maxWork = 2_000_000
+// Bounds that are far beyond what a run could try.
+const (
+	// maxCells bounds the cells between pods over all steps.
+	maxCells = 200_000
+	// maxWork bounds the cells that expanding looks at.
+	maxWork = 1_000_000
+)
+
+// cellsBetweenPods counts the cells between pods that a scenario has over all steps in a cluster with both families.
+func (s *Scenario) cellsBetweenPods() int {
+	ports := 0
+	for _, pod := range s.Pods {
+		ports += len(pod.Ports)
+	}
+	return max(0, len(s.Pods)-1) * ports * len(Families()) * (len(s.Steps) + 2)
+}
 
 func newExpander(s *Scenario, families []corev1.IPFamily) *expander {
 	if len(families) == 0 {
@@ -78,6 +94,7 @@ func newExpander(s *Scenario, families []corev1.IPFamily) *expander {
 	}
 	return &expander{
 		scenario: s, families: families, world: newWorld(s), last: map[cellKey]decision{}, named: map[cellKey]bool{},
+		endpointRanks: map[Endpoint][3]int{}, portRanks: map[knock]int{},
 	}
 }
 
@@ -131,7 +148,7 @@ func (e *expander) addStep(i int) error {
 	step := &e.scenario.Steps[i]
 	e.world, _ = e.world.after(step, i+1)
 	expanded := ExpandedStep{
-		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: step.Create,
+		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: e.created(step, i+1),
 	}
 	if step.Expect.Policies {
 		decided, err := e.compute()
@@ -161,12 +178,29 @@ func (e *expander) addStep(i int) error {
 			decided[key] = decision{expected: e.world.openOutcome(key.knock), reason: Reason{Origin: NoPolicy}}
 		default:
 			e.report(strict.Index("steps", i)+".expect",
-				"nothing says what %s should find, which is new while policies are in force: add a line for it", e.cell(key, decision{}))
+				"nothing says what %s should find, which is new while policies are in force: add a line for it",
+				e.cell(key, decision{}).withoutFamily())
 			decided[key] = decision{expected: Any}
 		}
 	}
 	e.finish(expanded, decided)
 	return nil
+}
+
+// created lists the namespaces that a step creates, and all pods that are born in it.
+func (e *expander) created(step *Step, number int) []Ref {
+	var refs []Ref
+	for _, ref := range step.Create {
+		if ref.Kind == RefNamespace {
+			refs = append(refs, ref)
+		}
+	}
+	for _, pod := range e.world.livingPods() {
+		if e.world.pods[pod.Name].birth == number {
+			refs = append(refs, Ref{Kind: RefPod, Name: pod.Name})
+		}
+	}
+	return refs
 }
 
 // state decides the cells that the lines of a step name. The first line counts.
@@ -178,8 +212,12 @@ func (e *expander) state(i int) map[cellKey]decision {
 		if lines := e.scenario.source.lines; i < len(lines) && j < len(lines[i]) {
 			line = lines[i][j]
 		}
-		matched, fresh := 0, 0
-		for key := range e.matches(expectation, func(to Target, err error) { e.report(path, "%v", err) }) {
+		matched, fresh, faults := 0, 0, 0
+		fail := func(err error) {
+			e.report(path, "%v", err)
+			faults++
+		}
+		for key := range e.matches(expectation, fail) {
 			matched++
 			if _, ok := decided[key]; ok {
 				continue
@@ -191,6 +229,7 @@ func (e *expander) state(i int) map[cellKey]decision {
 			e.checkUndeclared(path, key, expectation.Outcome)
 		}
 		switch {
+		case faults > 0:
 		case matched == 0:
 			e.report(path, "no cell fits this line: check from, to and family")
 		case fresh == 0:
@@ -210,136 +249,6 @@ func (e *expander) checkUndeclared(path string, key cellKey, outcome Expected) {
 		e.report(path, "%s declares no port %d/%s, so %s can't be expected: declare the port, or expect refused, blocked, timeout or rejected",
 			key.to, key.port, key.protocol, outcome)
 	}
-}
-
-// matches iterates over the cells that an expectation names in the present world. Names that mean nothing are passed to fail, once each.
-func (e *expander) matches(expectation Expectation, fail func(to Target, err error)) func(yield func(cellKey) bool) {
-	return func(yield func(cellKey) bool) {
-		type aim struct {
-			knocks   []knock
-			wildcard bool
-		}
-		var aims []aim
-		for _, to := range expectation.To {
-			knocks, err := e.world.knocks(to)
-			if err != nil {
-				fail(to, err)
-			}
-			aims = append(aims, aim{knocks, to.Kind == TargetAll})
-		}
-		for _, from := range expectation.From {
-			sources, err := e.world.sources(from)
-			if err != nil {
-				fail(Target{}, err)
-			}
-			for _, source := range sources {
-				for _, aim := range aims {
-					for _, k := range aim.knocks {
-						if e.work++; e.work > maxWork {
-							return
-						}
-						if (from.Wildcard() || aim.wildcard) && e.reachesItself(source, k.to) {
-							continue
-						}
-						for _, family := range e.familiesOf(source, k.to) {
-							if expectation.Family != "" && string(expectation.Family) != string(family) {
-								continue
-							}
-							if !yield(cellKey{source, k, family}) {
-								return
-							}
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
-// reachesItself reports whether a knock may come back to the pod that made it. Wildcards leave that out.
-func (e *expander) reachesItself(source, to Endpoint) bool {
-	if source == to {
-		return true
-	}
-	switch to.Kind {
-	case EndpointService, EndpointServiceName, EndpointNodePort:
-		return source.Kind == EndpointPod && e.world.selects(e.scenario.service(to.Name), e.scenario.pod(source.Name))
-	}
-	return false
-}
-
-// familiesOf are the families in which two endpoints can meet.
-func (e *expander) familiesOf(from, to Endpoint) []corev1.IPFamily {
-	families := e.families
-	for _, endpoint := range []Endpoint{from, to} {
-		switch endpoint.Kind {
-		case EndpointDNS:
-			families = families[:min(1, len(families))]
-		case EndpointExternal:
-			own := addressFamilies(e.scenario.externalHost(endpoint.Name).Addresses)
-			families = slices.DeleteFunc(slices.Clone(families), func(f corev1.IPFamily) bool {
-				return !slices.Contains(own, Family(f))
-			})
-		}
-	}
-	return families
-}
-
-// betweenPods are the cells that every step has: each pod and each declared port of each other pod.
-func (e *expander) betweenPods() []cellKey {
-	return e.cells(Expectation{From: []Source{{}}, To: []Target{{Kind: TargetAll}}})
-}
-
-// beyondPods are the cells from pods to every declared port of Services and external hosts, which computed expectations cover too.
-func (e *expander) beyondPods() []cellKey {
-	var targets []Target
-	for _, service := range e.scenario.Services {
-		if _, ok := e.world.namespaces[service.Namespace]; !ok {
-			continue
-		}
-		kind := TargetNamed
-		if service.Type == Headless {
-			kind = TargetName
-		}
-		targets = append(targets, Target{Kind: kind, Name: service.Name})
-	}
-	for _, external := range e.scenario.External {
-		if len(external.Ports) > 0 {
-			targets = append(targets, Target{Kind: TargetNamed, Name: external.Name})
-		}
-	}
-	return e.cells(Expectation{From: []Source{{}}, To: targets})
-}
-
-// cells lists what an expectation of sound names matches.
-func (e *expander) cells(expectation Expectation) []cellKey {
-	return slices.Collect(e.matches(expectation, func(Target, error) {}))
-}
-
-// namedBefore are the cells that earlier steps named and that can still be tried.
-func (e *expander) namedBefore() []cellKey {
-	var keys []cellKey
-	for key := range e.named {
-		if e.possible(key.from) && e.possible(key.to) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
-// possible reports whether an endpoint exists now.
-func (e *expander) possible(endpoint Endpoint) bool {
-	switch endpoint.Kind {
-	case EndpointPod:
-		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Name})
-	case EndpointNode:
-		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Node})
-	case EndpointNodePort:
-		return e.world.lives(Ref{Kind: RefPod, Name: endpoint.Node}) && e.possible(Endpoint{Kind: EndpointService, Name: endpoint.Name})
-	case EndpointService, EndpointServiceName:
-		return e.world.lives(Ref{Kind: RefNamespace, Name: e.scenario.service(endpoint.Name).Namespace})
-	}
-	return true
 }
 
 // births says which lives of its pods a cell is about.
@@ -372,7 +281,9 @@ func (e *expander) finish(step ExpandedStep, decided map[cellKey]decision) {
 	for key, decision := range decided {
 		decision.births = e.births(key)
 		e.last[key] = decision
-		e.named[key] = true
+		if decision.reason.Origin == Stated || decision.reason.Origin == Computed {
+			e.named[key] = true
+		}
 		step.Cells = append(step.Cells, e.cell(key, decision))
 	}
 	slices.SortFunc(step.Cells, e.compareCells)
@@ -388,52 +299,4 @@ func (e *expander) cell(key cellKey, d decision) Cell {
 
 func keyOfCell(c Cell) cellKey {
 	return cellKey{c.From, knock{c.To, c.Port, c.Protocol}, c.Family}
-}
-
-// compareCells orders cells by source, target, port, protocol and family, each as the file lists them.
-func (e *expander) compareCells(a, b Cell) int {
-	return cmp.Or(
-		e.compareEndpoints(a.From, b.From),
-		e.compareEndpoints(a.To, b.To),
-		cmp.Compare(e.portRank(a), e.portRank(b)),
-		cmp.Compare(a.Port, b.Port),
-		cmp.Compare(b.Protocol, a.Protocol), // UDP before TCP, as DNS asks
-		slices.Index(e.families, a.Family)-slices.Index(e.families, b.Family),
-	)
-}
-
-// endpointOrder is the order of kinds in a matrix.
-var endpointOrder = []EndpointKind{
-	EndpointPod, EndpointService, EndpointServiceName, EndpointNodePort, EndpointNode, EndpointDNS, EndpointHostName, EndpointExternal,
-}
-
-func (e *expander) compareEndpoints(a, b Endpoint) int {
-	return cmp.Or(
-		cmp.Compare(slices.Index(endpointOrder, a.Kind), slices.Index(endpointOrder, b.Kind)),
-		cmp.Compare(e.nameRank(a), e.nameRank(b)),
-		cmp.Compare(a.Name, b.Name),
-		cmp.Compare(e.nameRank(podEndpoint(a.Node)), e.nameRank(podEndpoint(b.Node))),
-	)
-}
-
-// nameRank is the place of an endpoint in its section of the file.
-func (e *expander) nameRank(endpoint Endpoint) int {
-	switch endpoint.Kind {
-	case EndpointPod:
-		return slices.IndexFunc(e.scenario.Pods, func(p Pod) bool { return p.Name == endpoint.Name })
-	case EndpointService, EndpointServiceName, EndpointNodePort:
-		return slices.IndexFunc(e.scenario.Services, func(s Service) bool { return s.Name == endpoint.Name })
-	case EndpointExternal:
-		return slices.IndexFunc(e.scenario.External, func(x External) bool { return x.Name == endpoint.Name })
-	}
-	return 0
-}
-
-// portRank is the place of a cell's port among those that the target declares; undeclared ones come last.
-func (e *expander) portRank(c Cell) int {
-	ports, _ := e.scenario.declaredPorts(c.To)
-	if i := slices.IndexFunc(ports, func(p Port) bool { return p.Number == c.Port && p.Protocol == c.Protocol }); i >= 0 {
-		return i
-	}
-	return len(ports)
 }

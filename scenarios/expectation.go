@@ -18,11 +18,14 @@ type Expectations struct {
 
 // DecodeNode reads the word or the list.
 func (e *Expectations) DecodeNode(d *strict.Decoder, node *strict.Node, path string) {
-	if node.Kind == yaml.ScalarNode && node.Value == policiesWord {
+	switch {
+	case node.Kind != yaml.ScalarNode:
+		d.Decode(node, path, &e.List)
+	case node.Value == policiesWord:
 		e.Policies = true
-		return
+	default:
+		d.Report(path, "%q is no expectation: write a list of them, or the word %s", node.Value, policiesWord)
 	}
-	d.Decode(node, path, &e.List)
 }
 
 // policiesWord stands in place of a list of expectations.

@@ -5,6 +5,10 @@ import "github.com/podknock/podknock/scenarios/internal/strict"
 // checkExpectations writes the scenario out for a cluster with both families, and reports what shows only then.
 func (l *loading) checkExpectations() {
 	l.keepLines()
+	if cells := l.scenario.cellsBetweenPods(); cells > maxCells {
+		l.report("pods", "pods, ports and steps make %d cells, and at most %d are tried: make the scenario smaller", cells, maxCells)
+		return
+	}
 	for i := range l.scenario.Steps {
 		step, at := &l.scenario.Steps[i], strict.Index("steps", i)
 		if !step.Expect.Policies && len(step.Expect.List) == 0 {

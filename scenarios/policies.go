@@ -171,7 +171,7 @@ func (l *loading) readPolicy(decoder *strict.Decoder, node *strict.Node, at stri
 		},
 		Spec: document.Spec,
 	}
-	l.placePolicy(decoder, &result, strict.Key(at, "metadata.namespace"))
+	l.placePolicy(decoder, &result, strict.Key(strict.Key(at, "metadata"), "namespace"))
 	if len(decoder.Problems()) == before {
 		reportInvalid(decoder, at, policy.Validate(&result))
 	}

@@ -6,9 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/podknock/podknock/scenarios/internal/strict"
 )
@@ -77,11 +75,16 @@ func (l *loading) checkPorts(at string, ports []Port) {
 	}
 }
 
-// checkLabels applies the API server's rules for labels.
+// checkLabels applies the API server's rules for the keys and values of labels.
 func (l *loading) checkLabels(at string, labels map[string]string) {
 	for _, key := range sortedKeys(labels) {
-		for _, fault := range metav1validation.ValidateLabels(map[string]string{key: labels[key]}, field.NewPath("labels")) {
-			l.report(strict.Key(at, key), "the label %s=%s is invalid: %s", key, labels[key], fault.Detail)
+		if len(validation.IsQualifiedName(key)) > 0 {
+			l.report(strict.Key(at, key), "%q is no key of a label: write at most 63 letters, digits, \"-\", \"_\" or \".\", with a letter or "+
+				"digit at both ends, perhaps after a DNS name and \"/\"", key)
+		}
+		if len(validation.IsValidLabelValue(labels[key])) > 0 {
+			l.report(strict.Key(at, key), "%q is no value of a label: write at most 63 letters, digits, \"-\", \"_\" or \".\", with a letter or "+
+				"digit at both ends", labels[key])
 		}
 	}
 }

@@ -266,36 +266,25 @@ func (w *world) selects(service *Service, pod *Pod) bool {
 
 // pod, namespace, service and externalHost find an object by its name; nil if there is none.
 func (s *Scenario) pod(name string) *Pod {
-	for i := range s.Pods {
-		if s.Pods[i].Name == name {
-			return &s.Pods[i]
-		}
-	}
-	return nil
+	return find(s.Pods, func(p *Pod) bool { return p.Name == name })
 }
 
 func (s *Scenario) namespace(name string) *Namespace {
-	for i := range s.Namespaces {
-		if s.Namespaces[i].Name == name {
-			return &s.Namespaces[i]
-		}
-	}
-	return nil
+	return find(s.Namespaces, func(n *Namespace) bool { return n.Name == name })
 }
 
 func (s *Scenario) service(name string) *Service {
-	for i := range s.Services {
-		if s.Services[i].Name == name {
-			return &s.Services[i]
-		}
-	}
-	return nil
+	return find(s.Services, func(v *Service) bool { return v.Name == name })
 }
 
 func (s *Scenario) externalHost(name string) *External {
-	for i := range s.External {
-		if s.External[i].Name == name {
-			return &s.External[i]
+	return find(s.External, func(x *External) bool { return x.Name == name })
+}
+
+func find[T any](list []T, wanted func(*T) bool) *T {
+	for i := range list {
+		if wanted(&list[i]) {
+			return &list[i]
 		}
 	}
 	return nil

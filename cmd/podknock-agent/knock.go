@@ -69,7 +69,7 @@ func parseKnock(args []string, std streams) (knockOptions, error) {
 	responder := flags.Bool("responder", false, "expect podknock's own responder, and its answer")
 	uid := flags.String("uid", "", "expect the pod with this `UID` to answer; means -responder")
 	payload := flags.Int("payload", 0, "`bytes` that the responder has to echo, such as 4096 to find a too small MTU; means -responder")
-	family := flags.String("family", "", "resolve names to `IPv4` or IPv6 addresses alone")
+	family := flags.String("family", "", "address `family` that names are resolved to: IPv4 or IPv6")
 	tokenFile := flags.String("token-file", "", "`file` that holds the run's token, for -responder; "+tokenVariable+" may hold it too")
 
 	var o knockOptions

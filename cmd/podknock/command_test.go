@@ -132,6 +132,7 @@ func TestVersionSaysWhatWasBuilt(t *testing.T) {
 	g.Expect(v.Version).NotTo(BeEmpty())
 	_, out, _ = podknock(t, "version")
 	g.Expect(out).To(HavePrefix("podknock " + v.Version + " (go"))
+	g.Expect(out).To(HaveSuffix("\nagent    " + v.Agent + "\n"))
 }
 
 func TestTheShellCompletesScenarios(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/cluster"
+	"github.com/podknock/podknock/runner/report"
 	"github.com/podknock/podknock/scenarios"
 )
 
@@ -94,10 +95,10 @@ func (f *runFlags) run(command *cobra.Command, arguments []string) error {
 	ctx, stop := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("the run took longer than its deadline of %s", f.deadline))
 	defer stop()
 
-	progress := startProgress(command.ErrOrStderr(), len(plan.Scenarios))
-	options.Progress = progress.take
+	progress := report.NewProgress(command.ErrOrStderr(), len(plan.Scenarios), os.Getenv)
+	options.Progress = progress.Event
 	result := f.carryOut(ctx, plan, options, clusterOptions)
-	progress.end()
+	progress.Close()
 	if err := f.outputs.write(command.OutOrStdout(), result); err != nil {
 		return failure{runner.ExitInconclusive, err}
 	}

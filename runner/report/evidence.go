@@ -67,23 +67,24 @@ func facts(s *runner.ScenarioResult, c *runner.Cell) []fact {
 			all = append(all, fact{label, lines})
 		}
 	}
-	if c.Error != "" {
-		add("error", cleanLines(c.Error)...)
-	}
+	add("error", nonEmptyLines(c.Error)...)
 	if !saidElsewhere(c) {
 		add("why", nonEmptyLines(c.Why)...)
 	}
-	add("expected", because(c))
-	add("wire", wire(s, c)...)
-	if c.Flapping || len(c.Changes) > 0 {
-		add("history", history(c))
-	}
-	if c.Control != nil && !c.Control.Proven && !strings.Contains(c.Why, c.Control.Cell) {
-		add("control", control(c.Control))
-	}
-	if c.Verdict != nil {
-		add("policies", policies(c.Verdict)...)
-		add("near miss", nearMisses(c)...)
+	// Where nothing was asked, there is nothing to hold against policies.
+	if c.Result != nil {
+		add("expected", because(c))
+		add("wire", wire(s, c)...)
+		if c.Flapping || len(c.Changes) > 0 {
+			add("history", history(c))
+		}
+		if c.Control != nil && !c.Control.Proven && !strings.Contains(c.Why, c.Control.Cell) {
+			add("control", control(c.Control))
+		}
+		if c.Verdict != nil {
+			add("policies", policies(c.Verdict)...)
+			add("near miss", nearMisses(c)...)
+		}
 	}
 	if c.Repeat != "" {
 		add("repeat", clean(c.Repeat))
@@ -115,12 +116,12 @@ func because(c *runner.Cell) string {
 	return clean(c.Expected)
 }
 
-// wire is what the attempt saw, and between which addresses and nodes.
+// wire is what the attempt saw, if the reason for the mark does not say it, and between which addresses and nodes.
 func wire(s *runner.ScenarioResult, c *runner.Cell) []string {
-	if c.Result == nil {
-		return nil
+	var lines []string
+	if saidElsewhere(c) || !strings.Contains(c.Why, c.Result.Reason) {
+		lines = nonEmptyLines(c.Result.Reason)
 	}
-	lines := cleanLines(c.Result.Reason)
 	if local, remote := c.Result.Local, c.Result.Remote; local.IsValid() && remote.IsValid() {
 		lines = append(lines, clean(fmt.Sprintf("from %s%s to %s%s", local.Addr(), onNode(s, c.From), remote, onNode(s, c.To))))
 	}

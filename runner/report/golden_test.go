@@ -27,7 +27,7 @@ func TestReportsLookAsInTheGoldenFiles(t *testing.T) {
 		{file: "set-up-failed.md", report: setUpFailed, format: FormatMarkdown},
 		{file: "failed.txt", report: failed, format: FormatText},
 		{file: "failed-in-colour.txt", report: failed, format: FormatText, options: options{color: true}},
-		{file: "failed.json", report: failed, format: FormatJSON},
+		{file: "repeated.json", report: repeated, format: FormatJSON},
 		{file: "failed.xml", report: failed, format: FormatJUnit},
 		{file: "failed.md", report: failed, format: FormatMarkdown},
 		{file: "not-enforced.txt", report: notEnforced, format: FormatText},

@@ -104,6 +104,9 @@ func (t *text) markdownStep(s *runner.ScenarioResult, step *runner.StepResult, i
 			}
 		}
 	}
+	if explained > maxExplained {
+		t.line(0, "- %s", leftOut(explained))
+	}
 	t.gap()
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +11,8 @@ import (
 	"github.com/podknock/podknock/runner"
 )
 
-// matrix is a table of cells: who knocks in the rows, what is knocked on in the columns, both in the order of their first cell.
+// matrix is a table of cells: who knocks in the rows, what is knocked on in the columns, both in the order of their first cell, but pods that
+// also knock come in the order of the rows, and first.
 type matrix struct {
 	// families are those that this very table is true of.
 	families []string
@@ -79,6 +81,7 @@ func matrices(squares []square) []matrix {
 	}
 	var distinct []matrix
 	for _, m := range tables {
+		slices.SortStableFunc(m.columns, func(a, b column) int { return cmp.Compare(m.rank(a), m.rank(b)) })
 		i := slices.IndexFunc(distinct, m.equal)
 		if i < 0 {
 			distinct = append(distinct, m)
@@ -87,6 +90,14 @@ func matrices(squares []square) []matrix {
 		distinct[i].families = append(distinct[i].families, m.families...)
 	}
 	return distinct
+}
+
+// rank orders columns.
+func (m matrix) rank(c column) int {
+	if i := slices.Index(m.rows, c.to); i >= 0 {
+		return i
+	}
+	return len(m.rows)
 }
 
 func (m matrix) equal(other matrix) bool {

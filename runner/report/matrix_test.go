@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -73,6 +75,16 @@ func TestEveryOutcomeHasAGlyphOfItsOwn(t *testing.T) {
 	}
 	for _, outcome := range probe.Outcomes() {
 		g.Expect(seen).To(HaveKeyWithValue(glyphOf(string(outcome)), string(outcome)))
+	}
+}
+
+// TestTheReadmeHasTheGlyphs looks for the line of each outcome in the table of the repository's README.
+func TestTheReadmeHasTheGlyphs(t *testing.T) {
+	g := NewWithT(t)
+	text, err := os.ReadFile("../../README.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, outcome := range probe.Outcomes() {
+		g.Expect(string(text)).To(MatchRegexp("(?m)^\\|.*`%s`.*\\|.*`%s`.*\\|.*\\|.*\\|$", outcome, regexp.QuoteMeta(string(glyphOf(string(outcome))))))
 	}
 }
 

@@ -3,7 +3,9 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,12 +37,15 @@ func newReport() *runner.Report {
 func add(r *runner.Report, s runner.ScenarioResult) {
 	r.Scenarios = append(r.Scenarios, s)
 	r.Counts = r.Counts.Sum(s.Counts)
+	r.Elapsed = max(r.Elapsed, s.Elapsed+5200*time.Millisecond)
 }
 
 // answer is what a cell found instead of what it should have.
 type answer struct {
 	mark    runner.Mark
-	reading probe.Reading
+	outcome probe.Outcome
+	// reading is set where the outcome is read in another way than usual.
+	reading *probe.Reading
 	why     string
 	// failed is set where nothing was found.
 	failed string
@@ -63,6 +68,9 @@ func play(t *testing.T, scenario *scenarios.Scenario, families []corev1.IPFamily
 			Addresses: []string{podAddress(scenario, pod.Name, corev1.IPv4Protocol).String()},
 		})
 	}
+	if suite, builtIn := strings.CutPrefix(path.Dir(scenario.File()), "library/"); builtIn {
+		result.Suite = suite
+	}
 	used := 0
 	for i := range expansion.Steps {
 		expanded := &expansion.Steps[i]
@@ -76,14 +84,18 @@ func play(t *testing.T, scenario *scenarios.Scenario, families []corev1.IPFamily
 			_, isWrong := wrong[name]
 			if isWrong {
 				used++
-				step.Settled = runner.Settled{How: runner.SettledAtBound, Rounds: 290, Waited: 30 * time.Second, Attempts: 1160}
+				result.Elapsed = 33*time.Second + 400*time.Millisecond
+				step.Settled = runner.Settled{How: runner.SettledAtBound, Rounds: 74, Waited: 30 * time.Second, Attempts: 296}
 			}
 			found := seen(scenario, cell, i, wrong[name])
 			if isWrong {
-				explanation, err := expanded.Explain(cell)
+				evaluator, err := expanded.Evaluator()
+				g.Expect(err).NotTo(HaveOccurred())
+				explanation, err := evaluator.Explain(cell)
 				g.Expect(err).NotTo(HaveOccurred())
 				found.Verdict = &explanation
-				found.Repeat = fmt.Sprintf("podknock run %s --only '%d/%s/%s:%d'", scenario.Metadata.Name, i+1, cell.From, cell.To, cell.Port)
+				found.Repeat = fmt.Sprintf("podknock run %s --only %d/%s/%s:%d/%s/%s",
+					scenarioName(result.Suite, result.Name, ""), i+1, cell.From, cell.To, cell.Port, cell.Protocol, cell.Family)
 			}
 			step.Cells = append(step.Cells, found)
 			judge(&step.Counts, &step.Mark, found.Mark)
@@ -130,25 +142,42 @@ func seen(scenario *scenarios.Scenario, cell scenarios.Cell, step int, different
 	if cell.Control != nil {
 		found.Control = &runner.Control{Kind: string(cell.Control.Kind), Cell: "the same cell before", Proven: true, Observed: probe.Connected}
 	}
-	reading := probe.Reading{Outcome: probe.Connected, Reason: "pod answered in 0.4ms"}
+	outcome := probe.Connected
 	if cell.Expected == scenarios.Blocked {
-		reading = probe.Reading{Outcome: probe.Timeout, Where: probe.WhereForward, ErrorProbability: 6.2e-11,
-			Reason: "no answer to 6 SYNs in 2s and 2 rounds: nothing reached the pod: dropped on the way to it"}
+		outcome = probe.Timeout
 	}
 	if different.mark != "" {
-		found.Mark, found.Why, found.Error = different.mark, different.why, different.failed
-		reading = different.reading
+		found.Mark, found.Why, found.Error, outcome = different.mark, different.why, different.failed, different.outcome
 	}
 	if found.Error != "" {
 		return found
 	}
-	found.Observed = reading.Outcome
-	found.Result = &probe.Result{Reading: reading, Observation: probe.Observation{
-		Start: start, Elapsed: 600 * time.Microsecond, Phase: probe.PhaseDone,
-		Local:  netip.AddrPortFrom(podAddress(scenario, cell.From.Name, cell.Family), 40123),
-		Remote: netip.AddrPortFrom(podAddress(scenario, cell.To.Name, cell.Family), uint16(cell.Port)),
-	}}
+	found.Observed, found.Result = outcome, observe(scenario, cell, outcome)
+	if different.reading != nil {
+		found.Result.Reading = *different.reading
+	}
+	if found.Mark == runner.MarkFail {
+		found.Why = fmt.Sprintf("expected %s, found %s: %s", cell.Expected, outcome, found.Result.Reason)
+	}
 	return found
+}
+
+// observe is the record of an attempt that connected or was dropped on its way, read as package probe reads it.
+func observe(scenario *scenarios.Scenario, cell scenarios.Cell, outcome probe.Outcome) *probe.Result {
+	o := probe.Observation{
+		Start: start, Elapsed: 600 * time.Microsecond, Phase: probe.PhaseDone, Connect: 210 * time.Microsecond, Exchange: 190 * time.Microsecond,
+		Local:    netip.AddrPortFrom(podAddress(scenario, cell.From.Name, cell.Family), 40123),
+		Remote:   netip.AddrPortFrom(podAddress(scenario, cell.To.Name, cell.Family), uint16(cell.Port)),
+		Identity: &probe.Identity{Pod: cell.To.Name, Namespace: scenario.Pods[0].Namespace, UID: "b1f7"},
+	}
+	var destination *probe.Destination
+	if outcome == probe.Timeout {
+		o.Elapsed, o.Phase, o.Identity, o.Connect, o.Exchange = 2*time.Second, probe.PhaseConnect, nil, 0, 0
+		o.Tries, o.Rounds, o.Waited = 6, 2, 2*time.Second
+		destination = &probe.Destination{Arrived: probe.No, SYNReceived: probe.No, Listening: probe.Yes}
+	}
+	attempt := probe.Attempt{Protocol: probe.TCP, Host: o.Remote.Addr().String(), Port: o.Remote.Port()}
+	return &probe.Result{Reading: probe.Classify(attempt, o, destination), Observation: o}
 }
 
 // podAddress is that of a pod in the samples.

@@ -24,7 +24,7 @@ func summary(r *runner.Report) []string {
 		lines = append(lines, "note: "+clean(note))
 	}
 	lines = append(lines, where(r))
-	return append(lines, cleanUp(&r.CleanUp)...)
+	return append(lines, cleanUp(r)...)
 }
 
 // totals counts scenarios and cells.
@@ -74,20 +74,20 @@ func where(r *runner.Report) string {
 }
 
 // cleanUp says what is still in the cluster. There is nothing to say if nothing is.
-func cleanUp(c *runner.CleanUp) []string {
+func cleanUp(r *runner.Report) []string {
 	var lines []string
-	if c.Kept {
-		line := "everything was kept; `podknock cleanup` removes it"
-		if !c.Until.IsZero() {
-			line += ", and it expires at " + c.Until.UTC().Format("2006-01-02 15:04:05 MST")
+	if r.CleanUp.Kept {
+		line := "everything was kept"
+		if !r.CleanUp.Until.IsZero() {
+			line += " until " + r.CleanUp.Until.UTC().Format("2006-01-02 15:04:05 MST")
 		}
 		lines = append(lines, line)
 	}
-	for _, leftover := range c.Leftovers {
+	for _, leftover := range r.CleanUp.Leftovers {
 		lines = append(lines, leftBehind(leftover))
 	}
-	if len(c.Leftovers) > 0 {
-		lines = append(lines, "`podknock cleanup` tries again to remove what is left behind")
+	if len(lines) > 0 {
+		lines = append(lines, clean("to remove it: podknock cleanup --run "+r.Run))
 	}
 	return lines
 }

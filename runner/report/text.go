@@ -91,8 +91,8 @@ func scenarioName(suite, name, file string) string {
 // scenarioSummary is the line of a scenario without its name and mark.
 func scenarioSummary(s *runner.ScenarioResult) string {
 	cells := count(s.Counts.Total(), "cell")
-	if s.Mark != runner.MarkPass && s.Mark != runner.MarkUnjudged {
-		cells += ": " + tally(s.Counts)
+	if atFault(s.Mark) {
+		cells = tally(s.Counts) + " of " + cells
 	}
 	return fmt.Sprintf("%s in %s, %s", cells, count(len(s.Steps), "step"), brief(s.Elapsed))
 }
@@ -177,9 +177,14 @@ func (t *text) step(s *runner.ScenarioResult, step *runner.StepResult, i int) {
 		t.facts(facts(s, cell))
 	}
 	if explained > maxExplained {
-		t.line(2, "(the first %d are explained; -o json has everything on all %d)", maxExplained, explained)
+		t.line(2, "%s", leftOut(explained))
 	}
 	t.gap()
+}
+
+// leftOut says where the rest is, where not all wrong cells of a step are explained.
+func leftOut(wrong int) string {
+	return fmt.Sprintf("(the first %d are explained; -o json has everything on all %d)", maxExplained, wrong)
 }
 
 // stepMatrices draws the tables of a step that hold something wrong.

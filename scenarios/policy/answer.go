@@ -47,6 +47,14 @@ func (a answer) and(b answer) answer {
 	return answer{level: a.level, doubts: a.doubts | b.doubts}
 }
 
+// either is the answer where a or b is asked, nobody knows which: in doubt unless they agree.
+func (a answer) either(b answer, doubt doubtSet) answer {
+	if a.level == b.level && a.level != maybe {
+		return a
+	}
+	return perhaps(a.doubts | b.doubts | doubt)
+}
+
 // onlyIf keeps a match that exists on plugins with the trait only.
 func (a answer) onlyIf(trait Trait, doubt doubtSet) answer {
 	if a.level == no || trait == Yes {

@@ -40,7 +40,9 @@ func largePolicy(namespace string, i int) networkingv1.NetworkPolicy {
 	app := func(i int) *metav1.LabelSelector {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": fmt.Sprintf("app-%d", i%10)}}
 	}
-	port := func(port intstr.IntOrString) networkingv1.NetworkPolicyPort { return networkingv1.NetworkPolicyPort{Port: &port} }
+	port := func(port intstr.IntOrString) networkingv1.NetworkPolicyPort {
+		return networkingv1.NetworkPolicyPort{Port: &port}
+	}
 	last := int32(9100)
 	ranged := port(intstr.FromInt32(9000))
 	ranged.EndPort = &last

@@ -20,5 +20,9 @@
 //   - Explain never contradicts Verdict, and every sentence is rendered from the explanation's data.
 //   - The same cluster gives the same bytes, whatever the order of its objects.
 //
+// How far this can be trusted: tables of the traps, the promises of the API's own documentation, properties on random clusters (package
+// policytest makes them), and comparisons with code of others in modules of their own: the matcher of cyclonus (difftest) and the API
+// server's validation (e2e/lab/validation).
+//
 // Non-goals: what the wire does (a verdict is what the policies say), policies of other API groups, and reading a cluster.
 package policy

@@ -18,6 +18,9 @@ func (f *flow) peer(d direction) party {
 // self reports whether a pod talks to itself.
 func (f *flow) self() bool { return f.source.pod != nil && f.source.pod == f.receiver.pod }
 
+// masked reports whether the receiver may see the address of a node instead of the source's.
+func (f *flow) masked() bool { return f.front != nil && f.front.masked }
+
 // end says whether a flow is admitted at one end, and by which rule of the API.
 func (e *Evaluator) end(f *flow, d direction) (answer, Basis) {
 	subject := f.subject(d)
@@ -91,8 +94,9 @@ func (e *Evaluator) ownNode(f *flow, d direction) answer {
 		case Unknown:
 			local = local.and(perhaps(doubtHostNetwork))
 		}
-	case d == ingress && f.front != nil && f.front.masked:
-		local = sameNode(subject.node, f.front.node).and(perhaps(doubtSource))
+	}
+	if d == ingress && f.masked() {
+		local = local.either(sameNode(subject.node, f.front.node), doubtSource)
 	}
 	if d == egress && local.level > no {
 		switch e.plugin.GovernsOwnNode {
@@ -166,10 +170,10 @@ func (e *Evaluator) peerAdmits(r *rule, peer int, f *flow, d direction) answer {
 		return certain(true)
 	}
 	seen := e.covers(&r.peers[peer], f.peer(d), f.family)
-	if d == egress || f.front == nil || !f.front.masked {
-		return seen
+	if d == ingress && f.masked() {
+		return e.masked(seen, &r.peers[peer], f)
 	}
-	return e.masked(seen, &r.peers[peer], f)
+	return seen
 }
 
 func (e *Evaluator) portAdmits(r *rule, port int, f *flow) answer {
@@ -198,12 +202,8 @@ func (e *Evaluator) frontAdmits(r *rule, peer, port int, f *flow) answer {
 // masked weighs that the receiver may see a node's address instead of the client's.
 func (e *Evaluator) masked(seen answer, p *peer, f *flow) answer {
 	as := party{node: f.front.node}
-	if f.front.node == nil {
+	if as.node == nil {
 		as.node = &node{}
 	}
-	masked := e.covers(p, as, f.family)
-	if seen.level == yes && masked.level == yes || seen.level == no && masked.level == no {
-		return seen
-	}
-	return perhaps(seen.doubts | masked.doubts | doubtSource)
+	return seen.either(e.covers(p, as, f.family), doubtSource)
 }

@@ -13,7 +13,6 @@ type Evaluator struct {
 	plugin Plugin
 	// ranges and fronts are where the unknown addresses of pods and Services are, by family.
 	ranges, fronts [2][]netip.Prefix
-	namespaces     map[string]*namespace
 	classes        []class
 	pods           map[objectName]*pod
 	nodes          map[string]*node

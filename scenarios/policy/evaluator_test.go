@@ -194,6 +194,9 @@ func TestNodesAndHosts(t *testing.T) {
 		{name: "a selector that does not match a hostNetwork pod never works", policies: []string{inTo + "[{from: [{podSelector: {matchLabels: {app: x}}}]}]}"}, query: "app/host -> app/db:5432", verdict: Deny},
 		{name: "a hostNetwork pod on the same node is the node or a pod", policies: []string{intoWeb + "[]}"}, query: "app/host -> app/web:80", verdict: Depends, doubts: host},
 		{name: "a hostNetwork pod on the same node where it is the node", policies: []string{intoWeb + "[]}"}, plugin: Plugin{GovernsHostNetwork: No}, query: "app/host -> app/web:80", verdict: Allow},
+		{name: "a hostNetwork pod on the same node where it is a pod", policies: []string{intoWeb + "[]}"}, plugin: Plugin{GovernsHostNetwork: Yes}, query: "app/host -> app/web:80", verdict: Deny},
+		{name: "two doubtful peers are two doubts", policies: []string{inTo + "[{from: [{podSelector: {matchLabels: {app: host}}}, {ipBlock: {cidr: 10.0.0.0/24}}]}]}"}, query: "app/host -> app/db:5432", verdict: Depends, doubts: []Doubt{DoubtHostNetwork, DoubtNodeBlock}},
+		{name: "two doubtful ends are two doubts", policies: []string{outOf + "[{to: [{ipBlock: {cidr: 10.244.0.0/16}}]}]}", inTo + "[{ports: [{port: pg}]}]}"}, query: "app/web -> app/db:6432", verdict: Depends, doubts: []Doubt{DoubtPodBlock, DoubtPortName}},
 		{name: "a named port of a hostNetwork pod may not resolve", policies: []string{outOf + "[{ports: [{port: web}]}]}"}, plugin: Plugin{GovernsOwnNode: Yes}, query: "app/web -> app/host:80", verdict: Depends, doubts: host},
 		{name: "a pod cannot be cut off from itself", policies: []string{denyIn, denyOut}, query: "app/web -> app/web:80", verdict: Allow},
 		{name: "a pod cannot be cut off from its loopback", policies: []string{denyIn, denyOut}, query: "app/web -> 127.0.0.1:80", verdict: Allow},
@@ -220,6 +223,8 @@ func TestServices(t *testing.T) {
 		{name: "a pod that may reach itself through its Service", policies: []string{intoWeb + "[{from: [{podSelector: {}}]}]}"}, query: "app/web -> svc:app/self:8080", verdict: Allow},
 		{name: "a node port hides the client", policies: []string{intoWeb + "[{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]}"}, query: "192.0.2.1 -> node:n2:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
 		{name: "a node port at the pod's own node may look like the node", policies: []string{intoWeb + "[]}"}, query: "192.0.2.1 -> node:n1:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
+		{name: "a node port that nodes use may look like the pod's own node", policies: []string{intoWeb + "[]}"}, query: "node:n2 -> node:n1:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
+		{name: "a node port that the pod's own node uses may look like another node", policies: []string{intoWeb + "[]}"}, query: "node:n1 -> node:n2:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
 		{name: "a node port that nobody may use", policies: []string{intoWeb + "[]}"}, query: "192.0.2.1 -> node:n2:30080", verdict: Deny},
 	})
 }

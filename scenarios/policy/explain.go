@@ -16,6 +16,7 @@ func (e *Evaluator) Explain(query Query) (Explanation, error) {
 		explanation.Verdict, explanation.Doubts = Depends, doubtNoBackend.list()
 		return explanation, nil
 	}
+	explanation.Query.Family = flows[0].family.api()
 	var doubts doubtSet
 	for i := range flows {
 		path, judged := e.path(&flows[i])
@@ -70,10 +71,7 @@ func (e *Evaluator) explainEnd(f *flow, d direction) (End, answer) {
 	for _, p := range e.governing[d][subject.class] {
 		alone := judged
 		if basis != BasisSelf {
-			alone = e.admits(p, f, d)
-		}
-		if alone.level < yes {
-			alone, _ = e.exempt(alone, f, d)
+			alone, _ = e.exempt(e.admits(p, f, d), f, d)
 		}
 		end.Selecting = append(end.Selecting, Selection{Policy: p.ref, Verdict: alone.verdict()})
 	}

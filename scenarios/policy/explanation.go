@@ -21,6 +21,7 @@ const (
 
 // Explanation is the trace of a verdict.
 type Explanation struct {
+	// Query is as it was asked, with the protocol and the family that were meant.
 	Query   Query   `json:"query"`
 	Verdict Verdict `json:"verdict"`
 	// Paths are the ways that the connection can take, in a fixed order: one for each backend of a Service, exactly one for any other

@@ -76,7 +76,8 @@ func (e *Evaluator) splitPeer(f *flow, d direction, deciding *Match) *Hint {
 		if a.PodSelector != nil {
 			a, b = b, a
 		}
-		if a.NamespaceSelector == nil || a.PodSelector != nil || b.PodSelector == nil || b.NamespaceSelector != nil || selectsEverything(a.NamespaceSelector) || selectsEverything(b.PodSelector) {
+		split := a.NamespaceSelector != nil && a.PodSelector == nil && b.PodSelector != nil && b.NamespaceSelector == nil
+		if !split || selectsEverything(a.NamespaceSelector) || selectsEverything(b.PodSelector) {
 			continue
 		}
 		if len(unmet(a.NamespaceSelector, at.namespace.labels))+len(unmet(b.PodSelector, at.labels)) == 0 {

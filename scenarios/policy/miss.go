@@ -2,10 +2,7 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-
-	networkingv1 "k8s.io/api/networking/v1"
 )
 
 // misses lists the rules that came near a denied flow, closest first.
@@ -142,87 +139,4 @@ func (e *Evaluator) inhabited(p *policy) bool {
 		}
 	}
 	return false
-}
-
-// place is a position in a policy.
-type place struct{ rule, peer int }
-
-// pointer is the RFC 6901 pointer of a rule's field.
-func (at place) pointer(d direction, field string) string {
-	return fmt.Sprintf("/spec/%s/%d/%s", d.field(), at.rule, field)
-}
-
-// repair finds the smallest change at a rule: a port beside the others, a peer corrected or beside the others, or else a rule of its own.
-func (e *Evaluator) repair(p *policy, f *flow, d direction, at place, peerTerms, portTerms []Term) Change {
-	rule := e.addRule(p, f, d)
-	change := Change{Policy: p.ref}
-	result := answer{level: yes}
-	if len(peerTerms) > 0 && len(portTerms) > 0 {
-		return rule
-	}
-	if len(portTerms) > 0 {
-		change.Operations = []Operation{{Op: "add", Path: at.pointer(d, "ports/-"), Value: portFor(f)}}
-		result = e.anyPeerAdmits(&p.rules[d][at.rule], f, d)
-	}
-	if len(peerTerms) > 0 {
-		operations, fixed := e.repairPeer(p, f, d, at)
-		change.Operations = operations
-		result = fixed.and(e.anyPortAdmits(&p.rules[d][at.rule], f))
-	}
-	change.Result = result.verdict()
-	if result.level == no || change.Result != Allow && rule.Result == Allow {
-		return rule
-	}
-	return change
-}
-
-func (e *Evaluator) anyPeerAdmits(r *rule, f *flow, d direction) answer {
-	admitted := certain(false)
-	for i := range count(len(r.peers)) {
-		admitted = admitted.or(e.peerAdmits(r, index(i, len(r.peers)), f, d))
-	}
-	return admitted
-}
-
-func (e *Evaluator) anyPortAdmits(r *rule, f *flow) answer {
-	admitted := certain(false)
-	for i := range count(len(r.ports)) {
-		admitted = admitted.or(e.portAdmits(r, index(i, len(r.ports)), f))
-	}
-	return admitted
-}
-
-// repairPeer corrects a peer that matches nobody, or else puts one beside it. The answer is what the peer says afterwards; no if there is no
-// peer that would match.
-func (e *Evaluator) repairPeer(p *policy, f *flow, d direction, at place) ([]Operation, answer) {
-	if operations, ok := e.correctPeer(p, f, d, at); ok {
-		result := certain(true)
-		if f.peer(d).hosted() {
-			result = result.onlyIf(e.plugin.GovernsHostNetwork, doubtHostNetwork)
-		}
-		if result.level > no {
-			return operations, e.seenThrough(result, f, d)
-		}
-	}
-	beside, result := e.peerFor(p, f, d)
-	return []Operation{{Op: "add", Path: at.pointer(d, d.peerField()+"/-"), Value: beside}}, result
-}
-
-// addRule is a rule of its own for exactly this flow.
-func (e *Evaluator) addRule(p *policy, f *flow, d direction) Change {
-	peer, result := e.peerFor(p, f, d)
-	peers := []networkingv1.NetworkPolicyPeer{peer}
-	if result.level == no {
-		peers, result = nil, certain(true)
-	}
-	ports := []networkingv1.NetworkPolicyPort{portFor(f)}
-	var rule any = networkingv1.NetworkPolicyIngressRule{From: peers, Ports: ports}
-	if d == egress {
-		rule = networkingv1.NetworkPolicyEgressRule{To: peers, Ports: ports}
-	}
-	operation := Operation{Op: "add", Path: "/spec/" + d.field() + "/-", Value: rule}
-	if len(p.rules[d]) == 0 {
-		operation = Operation{Op: "add", Path: "/spec/" + d.field(), Value: []any{rule}}
-	}
-	return Change{Policy: p.ref, Operations: []Operation{operation}, Result: result.verdict()}
 }

@@ -24,6 +24,11 @@ func familyOf(address netip.Addr) family {
 	return ipv6
 }
 
+// api is the family's name in API objects.
+func (f family) api() corev1.IPFamily {
+	return [...]corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}[f]
+}
+
 // namespace is a namespace and its labels as the API server would have them.
 type namespace struct {
 	name   string

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	cases = flag.Int("cases", 1500, "random cases for each property")
+	cases = flag.Int("cases", 400, "random cases for each property")
 	seed  = flag.Uint64("seed", 1, "seed of the first random case")
 )
 
@@ -26,8 +26,10 @@ var (
 const queriesPerCase = 8
 
 // forEach runs a property on random clusters. What it reports names the seed: -seed=N -cases=1 repeats it.
-func forEach(t *testing.T, property func(c *trial)) {
-	for i := range uint64(*cases) {
+func forEach(t *testing.T, property func(c *trial)) { forEachOf(t, *cases, property) }
+
+func forEachOf(t *testing.T, cases int, property func(c *trial)) {
+	for i := range uint64(cases) {
 		r := policytest.New(*seed + i)
 		c := &trial{T: t, r: r, seed: *seed + i, cluster: policytest.Cluster(r, policytest.Options{})}
 		for range queriesPerCase {
@@ -336,28 +338,58 @@ func (c *trial) tryChange(query, path int, end policy.End, miss policy.Miss, bef
 	}
 }
 
-func TestCertainVerdictsHoldOnEveryPlugin(t *testing.T) {
-	forEach(t, func(c *trial) {
-		certain := c.verdicts(c.compile(c.cluster))
-		for world := range 1 << 6 {
+// TestVerdictsHoldOnEveryPlugin asks all plugins that there can be: a certain verdict is theirs too. A doubt that none of them feels is the
+// price of three-valued logic, which forgets that two doubts are one; it must remain rare.
+func TestVerdictsHoldOnEveryPlugin(t *testing.T) {
+	doubtful, needless := 0, 0
+	// Each case is compiled for 64 plugins.
+	forEachOf(t, max(*cases/8, 1), func(c *trial) {
+		c.cluster.Plugin = policy.Plugin{}
+		unknown := c.verdicts(c.compile(c.cluster))
+		seen := make([]map[policy.Verdict]bool, len(unknown))
+		for _, plugin := range plugins() {
 			cluster := c.cluster
-			trait := func(bit int) policy.Trait {
-				if world&(1<<bit) != 0 {
-					return policy.Yes
-				}
-				return policy.No
-			}
-			cluster.Plugin = policy.Plugin{
-				BlocksMatchPods: trait(0), BlocksMatchNodes: trait(1), BlocksMatchServices: trait(2),
-				GovernsHostNetwork: trait(3), GovernsHairpin: trait(4), GovernsOwnNode: trait(5),
-			}
+			cluster.Plugin = plugin
 			for i, verdict := range c.verdicts(c.compile(cluster)) {
-				if certain[i] != policy.Depends && certain[i] != verdict {
-					c.report("%v: %q on every plugin, but %q on %+v", c.queries[i], certain[i], verdict, cluster.Plugin)
+				if unknown[i] != policy.Depends && unknown[i] != verdict {
+					c.report("%v: %q on every plugin, but %q on %+v", c.queries[i], unknown[i], verdict, plugin)
 				}
+				if seen[i] == nil {
+					seen[i] = map[policy.Verdict]bool{}
+				}
+				seen[i][verdict] = true
+			}
+		}
+		for i, verdict := range unknown {
+			if verdict != policy.Depends {
+				continue
+			}
+			doubtful++
+			if len(seen[i]) == 1 && !seen[i][policy.Depends] {
+				needless++
 			}
 		}
 	})
+	t.Logf("%d verdicts depend, %d of them needlessly", doubtful, needless)
+	NewWithT(t).Expect(needless*20).To(BeNumerically("<", doubtful), "more than one doubt in twenty is needless")
+}
+
+// plugins are all combinations of known traits.
+func plugins() []policy.Plugin {
+	var all []policy.Plugin
+	for world := range 1 << 6 {
+		trait := func(bit int) policy.Trait {
+			if world&(1<<bit) != 0 {
+				return policy.Yes
+			}
+			return policy.No
+		}
+		all = append(all, policy.Plugin{
+			BlocksMatchPods: trait(0), BlocksMatchNodes: trait(1), BlocksMatchServices: trait(2),
+			GovernsHostNetwork: trait(3), GovernsHairpin: trait(4), GovernsOwnNode: trait(5),
+		})
+	}
+	return all
 }
 
 func TestDefaultsOfTheAPIServerChangeNothing(t *testing.T) {

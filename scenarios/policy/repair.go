@@ -12,6 +12,89 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
+// place is a position in a policy.
+type place struct{ rule, peer int }
+
+// pointer is the RFC 6901 pointer of a rule's field.
+func (at place) pointer(d direction, field string) string {
+	return fmt.Sprintf("/spec/%s/%d/%s", d.field(), at.rule, field)
+}
+
+// repair finds the smallest change at a rule: a port beside the others, a peer corrected or beside the others, or else a rule of its own.
+func (e *Evaluator) repair(p *policy, f *flow, d direction, at place, peerTerms, portTerms []Term) Change {
+	rule := e.addRule(p, f, d)
+	change := Change{Policy: p.ref}
+	result := answer{level: yes}
+	if len(peerTerms) > 0 && len(portTerms) > 0 {
+		return rule
+	}
+	if len(portTerms) > 0 {
+		change.Operations = []Operation{{Op: "add", Path: at.pointer(d, "ports/-"), Value: portFor(f)}}
+		result = e.anyPeerAdmits(&p.rules[d][at.rule], f, d)
+	}
+	if len(peerTerms) > 0 {
+		operations, fixed := e.repairPeer(p, f, d, at)
+		change.Operations = operations
+		result = fixed.and(e.anyPortAdmits(&p.rules[d][at.rule], f))
+	}
+	change.Result = result.verdict()
+	if result.level == no || change.Result != Allow && rule.Result == Allow {
+		return rule
+	}
+	return change
+}
+
+func (e *Evaluator) anyPeerAdmits(r *rule, f *flow, d direction) answer {
+	admitted := certain(false)
+	for i := range count(len(r.peers)) {
+		admitted = admitted.or(e.peerAdmits(r, index(i, len(r.peers)), f, d))
+	}
+	return admitted
+}
+
+func (e *Evaluator) anyPortAdmits(r *rule, f *flow) answer {
+	admitted := certain(false)
+	for i := range count(len(r.ports)) {
+		admitted = admitted.or(e.portAdmits(r, index(i, len(r.ports)), f))
+	}
+	return admitted
+}
+
+// repairPeer corrects a peer that matches nobody, or else puts one beside it. The answer is what the peer says afterwards; no if there is no
+// peer that would match.
+func (e *Evaluator) repairPeer(p *policy, f *flow, d direction, at place) ([]Operation, answer) {
+	if operations, ok := e.correctPeer(p, f, d, at); ok {
+		result := certain(true)
+		if f.peer(d).hosted() {
+			result = result.onlyIf(e.plugin.GovernsHostNetwork, doubtHostNetwork)
+		}
+		if result.level > no {
+			return operations, e.seenThrough(result, f, d)
+		}
+	}
+	beside, result := e.peerFor(p, f, d)
+	return []Operation{{Op: "add", Path: at.pointer(d, d.peerField()+"/-"), Value: beside}}, result
+}
+
+// addRule is a rule of its own for exactly this flow.
+func (e *Evaluator) addRule(p *policy, f *flow, d direction) Change {
+	peer, result := e.peerFor(p, f, d)
+	peers := []networkingv1.NetworkPolicyPeer{peer}
+	if result.level == no {
+		peers, result = nil, certain(true)
+	}
+	ports := []networkingv1.NetworkPolicyPort{portFor(f)}
+	var rule any = networkingv1.NetworkPolicyIngressRule{From: peers, Ports: ports}
+	if d == egress {
+		rule = networkingv1.NetworkPolicyEgressRule{To: peers, Ports: ports}
+	}
+	operation := Operation{Op: "add", Path: "/spec/" + d.field() + "/-", Value: rule}
+	if len(p.rules[d]) == 0 {
+		operation = Operation{Op: "add", Path: "/spec/" + d.field(), Value: []any{rule}}
+	}
+	return Change{Policy: p.ref, Operations: []Operation{operation}, Result: result.verdict()}
+}
+
 // addressIn is the party's address in a family, if it is known.
 func (p party) addressIn(f family) (netip.Addr, bool) {
 	switch {
@@ -56,7 +139,7 @@ func (e *Evaluator) peerFor(p *policy, f *flow, d direction) (networkingv1.Netwo
 
 // seenThrough weakens what a peer says if the receiver may see a node's address instead of the client's.
 func (e *Evaluator) seenThrough(seen answer, f *flow, d direction) answer {
-	if d == ingress && f.front != nil && f.front.masked {
+	if d == ingress && f.masked() {
 		return seen.and(perhaps(doubtSource))
 	}
 	return seen

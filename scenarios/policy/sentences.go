@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,15 +17,32 @@ func (e Explanation) Sentence() string {
 		return connection + ": depends on " + doubtsSentence(e.Doubts)
 	}
 	path := e.Paths[0]
-	switch {
-	case e.Verdict == Deny && path.Egress.Verdict == Deny && path.Ingress.Verdict == Deny:
-		return connection + ": " + path.Egress.Sentence() + "; " + path.Ingress.Sentence()
-	case path.Egress.Verdict == e.Verdict && (e.Verdict == Deny || path.Ingress.free()):
-		return connection + ": " + path.Egress.Sentence()
-	case path.Ingress.Verdict == e.Verdict && (e.Verdict == Deny || path.Egress.free()):
-		return connection + ": " + path.Ingress.Sentence()
+	said := make([]string, 0, 2)
+	for _, end := range []End{path.Egress, path.Ingress} {
+		if e.Verdict == Deny && end.Verdict == Deny || e.Verdict == Allow && !end.free() {
+			said = append(said, end.Sentence())
+		}
 	}
-	return connection + ": " + path.Egress.Sentence() + "; " + path.Ingress.Sentence()
+	if len(said) == 0 {
+		said = append(said, "no policy applies at either end")
+	}
+	return connection + ": " + strings.Join(append(said, path.remarks(e.Verdict)...), "; ")
+}
+
+// remarks are the nearest miss of each end that denies, and every hint of one that does not.
+func (p Path) remarks(verdict Verdict) []string {
+	var remarks []string
+	for _, end := range []End{p.Egress, p.Ingress} {
+		switch {
+		case end.Verdict == Deny && len(end.Misses) > 0:
+			remarks = append(remarks, "closest: "+end.Misses[0].Sentence())
+		case verdict == Allow:
+			for _, hint := range end.Hints {
+				remarks = append(remarks, "note: "+hint.Sentence())
+			}
+		}
+	}
+	return remarks
 }
 
 // free reports whether no policy had a say at the end.
@@ -74,14 +92,31 @@ func (e End) Sentence() string {
 		return side + " is free: a pod and its own node cannot be separated"
 	case BasisRule:
 		if e.Deciding != nil {
-			return side + " is open: " + e.Deciding.sentence(e) + " admits it"
+			return side + " is open: " + e.Deciding.sentence(e) + " admits it" + e.overruled()
 		}
 	}
-	names := make([]string, 0, len(e.Selecting))
-	for _, selection := range e.Selecting {
-		names = append(names, selection.Policy.String())
-	}
+	names := e.selecting(Deny, Depends, Allow)
 	return side + " is closed: isolated by " + listSentence("policy", "policies", names) + ", and no rule admits " + e.Peer.String()
+}
+
+// overruled names the policies that would deny if they were alone: an allow of another policy counts, whatever the order.
+func (e End) overruled() string {
+	names := e.selecting(Deny)
+	if len(names) == 0 {
+		return ""
+	}
+	return ", whatever " + listSentence("policy", "policies", names) + " would say alone, for policies add up"
+}
+
+// selecting are the names of the selecting policies that say one of the verdicts.
+func (e End) selecting(verdicts ...Verdict) []string {
+	var names []string
+	for _, selection := range e.Selecting {
+		if slices.Contains(verdicts, selection.Verdict) {
+			names = append(names, selection.Policy.String())
+		}
+	}
+	return names
 }
 
 // sentence names the place that admits.

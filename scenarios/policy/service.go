@@ -215,11 +215,13 @@ func targetPort(p *pod, port corev1.ServicePort, proto protocol) (int32, bool) {
 func (c *compiler) backendsFromSlices(s *service, object *corev1.Service, endpointSlices []*discoveryv1.EndpointSlice) error {
 	slices.SortFunc(endpointSlices, func(a, b *discoveryv1.EndpointSlice) int { return strings.Compare(a.Name, b.Name) })
 	for _, slice := range endpointSlices {
-		if slice.AddressType != discoveryv1.AddressTypeIPv4 && slice.AddressType != discoveryv1.AddressTypeIPv6 {
+		families := [2]bool{
+			ipv4: slice.AddressType == discoveryv1.AddressTypeIPv4,
+			ipv6: slice.AddressType == discoveryv1.AddressTypeIPv6,
+		}
+		if families == [2]bool{} {
 			continue
 		}
-		var families [2]bool
-		families[map[discoveryv1.AddressType]family{discoveryv1.AddressTypeIPv4: ipv4, discoveryv1.AddressTypeIPv6: ipv6}[slice.AddressType]] = true
 		for _, endpoint := range slice.Endpoints {
 			if endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready {
 				continue

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -14,8 +16,8 @@ import (
 )
 
 // Validate returns every reason for which the API server of Kubernetes 1.36, with its default feature gates, rejects the creation of a
-// NetworkPolicy, with the path of the field; none if it accepts. The policy may be as an author wrote it, before the API server's defaults.
-// The rules are those of pkg/apis/networking/validation in k8s.io/kubernetes.
+// NetworkPolicy, with the path of the field, in the order of the fields; none if it accepts. The policy may be as an author wrote it, before
+// the API server's defaults. The rules are those of pkg/apis/networking/validation in k8s.io/kubernetes.
 func Validate(policy *networkingv1.NetworkPolicy) field.ErrorList {
 	faults := apivalidation.ValidateObjectMeta(&policy.ObjectMeta, true, apivalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
 	spec := field.NewPath("spec")
@@ -26,7 +28,20 @@ func Validate(policy *networkingv1.NetworkPolicy) field.ErrorList {
 	for i, rule := range policy.Spec.Egress {
 		faults = append(faults, validateRule(rule.Ports, rule.To, spec.Child("egress").Index(i), "to")...)
 	}
-	return append(faults, validateTypes(policy.Spec.PolicyTypes, spec.Child("policyTypes"))...)
+	return settled(append(faults, validateTypes(policy.Spec.PolicyTypes, spec.Child("policyTypes"))...))
+}
+
+// settled orders the faults of one field by their values: those of a map come in any order.
+func settled(faults field.ErrorList) field.ErrorList {
+	for start := 0; start < len(faults); {
+		end := start + 1
+		for end < len(faults) && faults[end].Field == faults[start].Field {
+			end++
+		}
+		slices.SortStableFunc(faults[start:end], func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) })
+		start = end
+	}
+	return faults
 }
 
 func validateSelector(selector *metav1.LabelSelector, path *field.Path) field.ErrorList {
@@ -113,6 +128,7 @@ func validateBlock(block *networkingv1.IPBlock, path *field.Path) field.ErrorLis
 	if err != nil {
 		return faults
 	}
+	outerLength := prefixLength(block.CIDR)
 	for i, cidr := range block.Except {
 		at := path.Child("except").Index(i)
 		faults = append(faults, validation.IsValidCIDRForLegacyField(at, cidr, true, nil)...)
@@ -120,11 +136,22 @@ func validateBlock(block *networkingv1.IPBlock, path *field.Path) field.ErrorLis
 		if err != nil {
 			continue
 		}
-		if !outer.Contains(inner.Addr()) || inner.Bits() <= outer.Bits() {
+		if !outer.Contains(inner.Addr()) || prefixLength(cidr) <= outerLength {
 			faults = append(faults, field.Invalid(at, cidr, "must be a strict subset of `cidr`"))
 		}
 	}
 	return faults
+}
+
+// prefixLength is the length as it is written: an IPv4-mapped IPv6 cidr counts from the start of the IPv6 address. It is 0 for text that is no
+// cidr.
+func prefixLength(cidr string) int {
+	_, length, _ := strings.Cut(cidr, "/")
+	bits, err := strconv.Atoi(length)
+	if err != nil {
+		return 0
+	}
+	return bits
 }
 
 func validateTypes(types []networkingv1.PolicyType, path *field.Path) field.ErrorList {

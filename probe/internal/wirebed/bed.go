@@ -82,10 +82,10 @@ func New(t testing.TB) *Bed {
 		b.Sysctl(node, "net.ipv4.ip_forward", "1")
 		b.Sysctl(node, "net.ipv6.conf.all.forwarding", "1")
 	}
-	b.IP(Client, "route add default via 10.77.1.1", "-6 route add default via fd77:1::1")
-	b.IP(Node1, "route add 10.77.3.0/24 via 10.77.2.2", "-6 route add fd77:3::/64 via fd77:2::2")
-	b.IP(Node2, "route add 10.77.1.0/24 via 10.77.2.1", "-6 route add fd77:1::/64 via fd77:2::1")
-	b.IP(Server, "route add default via 10.77.3.1", "-6 route add default via fd77:3::1")
+	b.IP(Client, "route add default via 10.77.1.1", "route add ::/0 via fd77:1::1")
+	b.IP(Node1, "route add 10.77.3.0/24 via 10.77.2.2", "route add fd77:3::/64 via fd77:2::2")
+	b.IP(Node2, "route add 10.77.1.0/24 via 10.77.2.1", "route add fd77:1::/64 via fd77:2::1")
+	b.IP(Server, "route add default via 10.77.3.1", "route add ::/0 via fd77:3::1")
 	return b
 }
 
@@ -98,7 +98,7 @@ func addressLines(wire, side int, device string) []string {
 	return []string{
 		fmt.Sprintf("link set %s up", device),
 		fmt.Sprintf("address add 10.77.%d.%d/24 dev %s", wire, side, device),
-		fmt.Sprintf("-6 address add fd77:%d::%d/64 dev %s nodad", wire, side, device),
+		fmt.Sprintf("address add fd77:%d::%d/64 dev %s nodad", wire, side, device),
 	}
 }
 
@@ -172,12 +172,10 @@ func becomeNobody() error {
 	return nil
 }
 
-// IP gives lines to ip(8), such as "route add ...", at the place. A line may start with -6.
+// IP gives lines to ip(8), such as "route add ...", at the place.
 func (b *Bed) IP(place Place, lines ...string) {
 	b.t.Helper()
-	for _, line := range lines {
-		b.run(place, "", "ip", strings.Fields(line)...)
-	}
+	b.run(place, strings.Join(lines, "\n"), "ip", "-batch", "-")
 }
 
 // Chain adds nftables rules to a base chain at the place. The kind says its type, hook and priority.

@@ -19,8 +19,8 @@ const relayQueue = 1 << 14
 func (b *Bed) Delay(oneWay time.Duration) {
 	b.t.Helper()
 	left, right := b.tun(Node1), b.tun(Node2)
-	b.IP(Node1, "route replace 10.77.3.0/24 dev relay", "-6 route replace fd77:3::/64 dev relay")
-	b.IP(Node2, "route replace 10.77.1.0/24 dev relay", "-6 route replace fd77:1::/64 dev relay")
+	b.IP(Node1, "route replace 10.77.3.0/24 dev relay", "route replace fd77:3::/64 dev relay")
+	b.IP(Node2, "route replace 10.77.1.0/24 dev relay", "route replace fd77:1::/64 dev relay")
 	var all sync.WaitGroup
 	relay(&all, left, right, oneWay)
 	relay(&all, right, left, oneWay)

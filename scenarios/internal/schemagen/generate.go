@@ -154,7 +154,7 @@ func (g *Generator) comment(t reflect.Type, field strict.Field) string {
 	if foreign, ok := reflect.New(t).Elem().Interface().(documented); ok {
 		return foreign.SwaggerDoc()[field.Name]
 	}
-	return g.Comments[t.Name()+"."+t.FieldByIndex(field.Index).Name]
+	return g.Comments[t.Name()+"."+field.GoName]
 }
 
 // field is the schema of a field with its tags.

@@ -11,9 +11,9 @@ import (
 type Field struct {
 	// Name is the key in a file.
 	Name string
-	// Index is for [reflect.Value.FieldByIndex].
-	Index []int
-	Type  reflect.Type
+	// GoName is that of the struct's field.
+	GoName string
+	Type   reflect.Type
 	// Required, Key, One, Short and Want are the tags; see the package's documentation.
 	Required bool
 	Key      string
@@ -22,7 +22,7 @@ type Field struct {
 	Want     string
 }
 
-// Fields lists the keys of a struct, those of embedded structs included, in the order of the type.
+// Fields lists the keys of a struct in the order of the type. Structs within structs are keys of their own: embedding is not supported.
 func Fields(structType reflect.Type) []Field {
 	var fields []Field
 	for field := range structType.Fields() {
@@ -30,18 +30,11 @@ func Fields(structType reflect.Type) []Field {
 			continue
 		}
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if field.Anonymous && name == "" {
-			for _, inner := range Fields(field.Type) {
-				inner.Index = append([]int{field.Index[0]}, inner.Index...)
-				fields = append(fields, inner)
-			}
-			continue
-		}
 		if name == "-" || name == "" {
 			continue
 		}
 		fields = append(fields, Field{
-			Name: name, Index: field.Index, Type: field.Type,
+			Name: name, GoName: field.Name, Type: field.Type,
 			Required: !strings.Contains(options, "omit"),
 			Key:      field.Tag.Get("key"),
 			One:      field.Tag.Get("one") != "",
@@ -93,7 +86,7 @@ func (d *Decoder) decodeStruct(node *Node, path string, into reflect.Value) {
 }
 
 func (d *Decoder) decodeField(node *Node, path string, into reflect.Value, field Field) {
-	value := into.FieldByIndex(field.Index)
+	value := into.FieldByName(field.GoName)
 	switch {
 	case field.Key != "":
 		d.decodeNamed(node, path, value, field.Key)

@@ -3,6 +3,7 @@ package policytest
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -42,12 +43,27 @@ func Cluster(r *rand.Rand, options Options) policy.Cluster {
 			cluster.Services = append(cluster.Services, randomService(r, i, pick(r, namespaces...)))
 		}
 	}
+	if !options.Plain && chance(r, 3) {
+		cluster.Plugin = randomPlugin(r)
+	}
+	if !options.Plain && chance(r, 3) {
+		cluster.PodRanges = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00:1::/32")}
+		cluster.ServiceRanges = []netip.Prefix{netip.MustParsePrefix("10.2.0.0/16")}
+	}
 	number := 0
 	cluster.Policies = list(r, 0, 4, func() networkingv1.NetworkPolicy {
 		number++
 		return Policy(r, fmt.Sprintf("policy-%d", number), namespaces...)
 	})
 	return cluster
+}
+
+func randomPlugin(r *rand.Rand) policy.Plugin {
+	trait := func() policy.Trait { return pick(r, policy.Unknown, policy.Yes, policy.No) }
+	return policy.Plugin{
+		BlocksMatchPods: trait(), BlocksMatchNodes: trait(), BlocksMatchServices: trait(),
+		GovernsHostNetwork: trait(), GovernsHairpin: trait(), GovernsOwnNode: trait(),
+	}
 }
 
 func namespaceName(i int) string { return fmt.Sprintf("ns-%d", i) }

@@ -20,7 +20,8 @@ import (
 const (
 	ordersFD   = 3
 	readyFD    = 4
-	listenerFD = 5
+	requestsFD = 5
+	listenerFD = 6
 )
 
 // RunInit is the life of a machine's init: the process that Spawn starts
@@ -35,7 +36,7 @@ func RunInit() error {
 	if err := decoder.Decode(&spec); err != nil {
 		return fmt.Errorf("read the machine's specification: %w", err)
 	}
-	listener, err := net.Listen("unix", spec.Socket)
+	requests, err := net.FileListener(os.NewFile(requestsFD, "requests"))
 	if err != nil {
 		return fmt.Errorf("listen for requests: %w", err)
 	}
@@ -61,7 +62,7 @@ func RunInit() error {
 		}
 		go forward(entrance, spec.Forward)
 	}
-	return newSupervisor().serve(listener)
+	return newSupervisor().serve(requests)
 }
 
 // apply makes the namespaces that the process was started in the machine's own.

@@ -44,6 +44,11 @@ func Spawn(o SpawnOptions) (*Machine, error) {
 	if o.Patience == 0 {
 		o.Patience = 10 * time.Second
 	}
+	requests, err := requestSocket(o.Spec.Socket)
+	if err != nil {
+		return nil, fmt.Errorf("make machine %q: %w", o.Spec.Name, err)
+	}
+	defer requests.Close()
 	ordersR, ordersW, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -57,7 +62,7 @@ func Spawn(o SpawnOptions) (*Machine, error) {
 	defer readyR.Close()
 	cmd := exec.Command(o.Argv[0], o.Argv[1:]...)
 	cmd.Stdout, cmd.Stderr = o.Log, o.Log
-	cmd.ExtraFiles = []*os.File{ordersR, readyW}
+	cmd.ExtraFiles = []*os.File{ordersR, readyW, requests}
 	if o.Listener != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, o.Listener)
 	}
@@ -75,6 +80,19 @@ func Spawn(o SpawnOptions) (*Machine, error) {
 		return nil, fmt.Errorf("make machine %q: %w", o.Spec.Name, err)
 	}
 	return Open(o.Spec.Name, o.Spec.Socket, o.RecordPath)
+}
+
+// requestSocket makes the socket on which the init takes requests. The maker
+// makes it, not the init: an init that outlived its maker for a moment could
+// still take the place that the next one's socket needs.
+func requestSocket(path string) (*os.File, error) {
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	listener.SetUnlinkOnClose(false)
+	defer listener.Close()
+	return listener.File()
 }
 
 // InitNamespaces are the attributes of an init's process: a session and

@@ -63,10 +63,16 @@ func TestAnInitEndsByItselfWhenItsMakerEndsBeforeRecordingIt(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	readyR, readyW, err := os.Pipe()
 	g.Expect(err).NotTo(HaveOccurred())
+	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
+	g.Expect(err).NotTo(HaveOccurred())
+	defer listener.Close()
+	requests, err := listener.(*net.UnixListener).File()
+	g.Expect(err).NotTo(HaveOccurred())
+	defer requests.Close()
 	self, err := os.Executable()
 	g.Expect(err).NotTo(HaveOccurred())
 	process, err := os.StartProcess(self, []string{self, "init"}, &os.ProcAttr{
-		Files: []*os.File{nil, nil, nil, ordersR, readyW}, Sys: machine.InitNamespaces(),
+		Files: []*os.File{nil, nil, nil, ordersR, readyW, requests}, Sys: machine.InitNamespaces(),
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	ordersR.Close()

@@ -5,7 +5,7 @@ package machine
 type Spec struct {
 	// Name is the machine's host name.
 	Name string `json:"name"`
-	// Socket is where the init listens, a path of the host.
+	// Socket is where the init takes requests, a path of the host.
 	Socket string `json:"socket"`
 	// Sysctls are written below /proc/sys, keyed by path ("net/ipv4/ip_forward").
 	// A key that the kernel does not have is passed over: families can be off.

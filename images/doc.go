@@ -1,0 +1,13 @@
+// Package images builds the container image of podknock-agent from its program, without Docker and without a base image.
+//
+// An image holds one file, the static program, and a configuration: a user that is not root, no shell, nothing to
+// write to. The same sources and the same Go release give the same bytes: no time, no path and no user of the building
+// machine gets into them.
+//
+// [Compile] makes the program for an architecture, [Image] an image of it, [Index] one image of several architectures,
+// and [Save] an OCI archive that containerd, podman and skopeo load:
+//
+//	ctr -n k8s.io images import podknock-agent.tar
+//
+// Pushing to a registry is not done here: go-containerregistry's remote package takes what Image and Index return.
+package images
