@@ -58,8 +58,9 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, bound time.T
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			if time.Now().Before(bound) || begun == 0 {
-				due = true
+			due = time.Now().Before(bound) || begun == 0
+			if !due && taken == begun {
+				return
 			}
 		case r := <-finished:
 			waiting[r.number] = r

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 )
 
 // connectionFlags are kubectl's own flags for reaching a cluster. Inside a cluster, without a kubeconfig, the pod's service account serves.
@@ -22,6 +24,8 @@ func addConnectionFlags(command *cobra.Command) *connectionFlags {
 
 // config is how to reach the cluster.
 func (f *connectionFlags) config() (*rest.Config, error) {
+	// What client-go's parts have to say about streams that end is no message for people; errors come back from their calls.
+	klog.SetLogger(logr.Discard())
 	config, err := f.ToRESTConfig()
 	if err != nil {
 		if clientcmd.IsEmptyConfig(err) || errors.Is(err, genericclioptions.ErrEmptyConfig) {

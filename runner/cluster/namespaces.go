@@ -138,6 +138,8 @@ func newService(service *corev1.Service, o *Options, owner metav1.OwnerReference
 	object.OwnerReferences = []metav1.OwnerReference{owner}
 	// Both families where the cluster has them, as the pods have.
 	object.Spec.IPFamilyPolicy = ptr.To(corev1.IPFamilyPolicyPreferDualStack)
+	// Beside pods that are not ours, ours are never Ready. This Service selects none but them.
+	object.Spec.PublishNotReadyAddresses = o.Tenant != ""
 	return object
 }
 
