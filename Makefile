@@ -46,6 +46,24 @@ lab-down: lab-build ## Take the lab down and remove all that it made
 lab-status: lab-build ## Say how the lab is doing
 	bin/lab status --name $(LAB)
 
+##@ See it work
+
+# The hosts outside the lab's cluster that scenarios may ask for.
+WORLD := --external inside=192.0.2.10 --external excluded=192.0.2.11 --external outside=203.0.113.10
+
+.PHONY: demo
+demo: lab-up build image ## Bring the lab up and run the suite guides in it (root); everything missing is installed
+	bin/lab load --name $(LAB) dist/podknock-agent-$$(go env GOARCH).tar
+	bin/podknock run guides --kubeconfig /run/podknock/$(LAB)/kubeconfig $(WORLD)
+	@echo
+	@echo "The lab is still up. Try next:"
+	@echo "  export KUBECONFIG=/run/podknock/$(LAB)/kubeconfig"
+	@echo "  bin/podknock list                            # what else there is"
+	@echo "  bin/podknock show guides/internal-policy     # what a scenario applies and expects"
+	@echo "  bin/podknock run guides/internal-policy -o markdown"
+	@echo "  make demo LAB=open ENGINE=none               # a cluster that enforces nothing: every block fails"
+	@echo "and take it down with: make lab-down LAB=$(LAB)"
+
 ##@ Test
 
 .PHONY: test test-full unit wire e2e check lint bench fuzz
@@ -106,7 +124,7 @@ E2E_LABELS ?= !full
 E2E_FLAGS  ?=
 e2e-run:
 	$(TESTS) run e2e -test.timeout=3h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
-		-lab $(CURDIR)/bin/lab -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar $(E2E_FLAGS)
+		-lab $(CURDIR)/bin/lab -podknock $(CURDIR)/bin/podknock -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar $(E2E_FLAGS)
 
 bench: ## Figures of speed and memory (root; nothing else should run)
 	go test -run '^$$' -bench . -benchtime 3x ./scenarios/...
