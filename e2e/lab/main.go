@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command lab brings up a real Kubernetes cluster on this machine: see README.md.
 package main
 
