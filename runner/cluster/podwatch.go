@@ -50,7 +50,7 @@ func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run 
 	if err := retry(ctx, func() error { _, err := list(ctx, metav1.ListOptions{Limit: 1}); return err }); err != nil {
 		return nil, err
 	}
-	informer := cache.NewSharedInformer(&cache.ListWatch{
+	informer := cache.NewSharedInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return list(ctx, options)
 		},
@@ -58,7 +58,7 @@ func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run 
 			options.LabelSelector = selector
 			return client.CoreV1().Pods(namespace).Watch(ctx, options)
 		},
-	}, &corev1.Pod{}, 0)
+	}, client), &corev1.Pod{}, 0)
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { w.seen(object.(*corev1.Pod)) },
 		UpdateFunc: func(_, object any) { w.seen(object.(*corev1.Pod)) },

@@ -1,0 +1,186 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/podknock/podknock/runner"
+	"github.com/podknock/podknock/scenarios"
+)
+
+// openFake is a Cluster over client-go's fake.
+func openFake(t *testing.T, objects ...runtime.Object) (*Cluster, *fake.Clientset) {
+	t.Helper()
+	client := fake.NewClientset(objects...)
+	c := &Cluster{options: testOptions(), client: client, streams: newStreams(0), owners: owners{refs: map[string]metav1.OwnerReference{}}}
+	var err error
+	c.pods, err = watchPods(t.Context(), client, "", c.options.Run)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(c.Close)
+	return c, client
+}
+
+func createNamespace(t *testing.T, c *Cluster, name string) {
+	t.Helper()
+	object := scenarios.NamespaceObject{Logical: name, Object: corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}}
+	NewWithT(t).Expect(c.CreateNamespace(t.Context(), object)).To(Succeed())
+}
+
+func TestAPolicyOfSomebodyElseIsNeverReplaced(t *testing.T) {
+	g := NewWithT(t)
+	theirs := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "deny"}}
+	c, _ := openFake(t, theirs)
+	createNamespace(t, c, "ns")
+	_, err := c.ApplyPolicy(t.Context(), theirs)
+	g.Expect(err).To(MatchError(ContainSubstring("not of this run")))
+}
+
+func TestAPolicyOfTheRunIsReplaced(t *testing.T) {
+	g := NewWithT(t)
+	c, client := openFake(t)
+	createNamespace(t, c, "ns")
+	object := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "deny"}}
+	_, err := c.ApplyPolicy(t.Context(), object)
+	g.Expect(err).NotTo(HaveOccurred())
+	object.Spec.PodSelector.MatchLabels = map[string]string{"app": "web"}
+	_, err = c.ApplyPolicy(t.Context(), object)
+	g.Expect(err).NotTo(HaveOccurred())
+	found, err := client.NetworkingV1().NetworkPolicies("ns").Get(t.Context(), "deny", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found.Spec.PodSelector.MatchLabels).To(HaveKeyWithValue("app", "web"))
+	g.Expect(found.Labels).To(HaveKeyWithValue(runner.LabelRun, "run1"))
+	g.Expect(found.OwnerReferences).To(ContainElement(HaveField("Kind", "ServiceAccount")))
+}
+
+func TestAPodThatTheClusterRefusesIsExplained(t *testing.T) {
+	g := NewWithT(t)
+	c, client := openFake(t)
+	createNamespace(t, c, "ns")
+	client.PrependReactor("create", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(corev1.Resource("pods"), "web", fmt.Errorf("violates PodSecurity \"restricted:latest\""))
+	})
+	g.Expect(c.CreatePod(t.Context(), testOrder())).To(MatchError(ContainSubstring("violates PodSecurity")))
+}
+
+func TestBusyServersAreAskedAgain(t *testing.T) {
+	g := NewWithT(t)
+	c, client := openFake(t)
+	createNamespace(t, c, "ns")
+	calls := 0
+	client.PrependReactor("create", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		calls++
+		if calls < 3 {
+			return true, nil, apierrors.NewTooManyRequestsError("later")
+		}
+		return false, nil, nil
+	})
+	g.Expect(c.CreatePod(t.Context(), testOrder())).To(Succeed())
+	g.Expect(calls).To(Equal(3))
+}
+
+func TestAwaitPodReturnsWhatRunsAndCountsIncidents(t *testing.T) {
+	g := NewWithT(t)
+	c, client := openFake(t)
+	createNamespace(t, c, "ns")
+	g.Expect(c.CreatePod(t.Context(), testOrder())).To(Succeed())
+	pod, err := client.CoreV1().Pods("ns").Get(t.Context(), "web", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	pod.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: "10.244.0.7"}, {IP: "fd00::7"}},
+		ContainerStatuses: []corev1.ContainerStatus{{Name: "agent", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+	}
+	update := func() {
+		_, err := client.CoreV1().Pods("ns").UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	update()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	running, err := c.AwaitPod(ctx, "ns", "web")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(running.Addresses).To(HaveLen(2))
+	g.Expect(c.PodIncidents("ns", "web")).To(Equal(runner.Incidents{}))
+
+	pod.Status.ContainerStatuses[0].RestartCount = 1
+	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}
+	update()
+	g.Eventually(func() runner.Incidents { return c.PodIncidents("ns", "web") }).Should(And(
+		HaveField("Count", 1), HaveField("Gone", false), HaveField("Last", ContainSubstring("exit code 137, OOMKilled"))))
+
+	g.Expect(client.CoreV1().Pods("ns").Delete(t.Context(), "web", metav1.DeleteOptions{})).To(Succeed())
+	g.Eventually(func() bool { return c.PodIncidents("ns", "web").Gone }).Should(BeTrue())
+}
+
+func TestADeletionOfOursIsNoIncident(t *testing.T) {
+	g := NewWithT(t)
+	c, _ := openFake(t)
+	createNamespace(t, c, "ns")
+	g.Expect(c.CreatePod(t.Context(), testOrder())).To(Succeed())
+	g.Eventually(c.pods.count).Should(Equal(1))
+	g.Expect(c.DeletePod(t.Context(), "ns", "web")).To(Succeed())
+	g.Expect(c.PodIncidents("ns", "web")).To(Equal(runner.Incidents{}))
+	g.Expect(c.pods.count()).To(BeZero())
+}
+
+func TestCleanUpRemovesTheRunAloneAndNamesWhatIsStuck(t *testing.T) {
+	g := NewWithT(t)
+	other := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "other", Labels: map[string]string{runner.LabelRun: "run2"}}}
+	plain := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "plain"}}
+	c, client := openFake(t, other, plain)
+	createNamespace(t, c, "ns")
+	g.Expect(c.CleanUp(t.Context())).To(BeEmpty())
+	left, err := client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left.Items).To(ConsistOf(HaveField("Name", "other"), HaveField("Name", "plain")))
+
+	now := metav1.NewTime(testNow)
+	stuck := &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{Name: "stuck", Labels: map[string]string{runner.LabelRun: "run1"}, DeletionTimestamp: &now, Finalizers: []string{"x"}},
+		Status: corev1.NamespaceStatus{Conditions: []corev1.NamespaceCondition{{
+			Type: corev1.NamespaceFinalizersRemaining, Status: corev1.ConditionTrue, Message: "x in 1 resource instances",
+		}}},
+	}
+	_, err = client.CoreV1().Namespaces().Create(t.Context(), stuck, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	g.Expect(c.CleanUp(ctx)).To(ContainElement(And(
+		HaveField("Name", "stuck"), HaveField("Reason", ContainSubstring("x in 1 resource instances")))))
+}
+
+func TestFindTellsRunsApart(t *testing.T) {
+	g := NewWithT(t)
+	host, err := os.Hostname()
+	g.Expect(err).NotTo(HaveOccurred())
+	namespace := func(name, run string, expires time.Time, process string) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: name, Annotations: map[string]string{AnnotationProcess: process},
+			Labels: map[string]string{runner.LabelRun: run, LabelOwner: "alice", LabelExpires: strconv.FormatInt(expires.Unix(), 10)},
+		}}
+	}
+	client := fake.NewClientset(
+		namespace("a", "alive", testNow.Add(time.Hour), fmt.Sprintf("%s/%d", host, os.Getpid())),
+		namespace("b", "alive", testNow.Add(time.Hour), ""),
+		namespace("c", "expired", testNow.Add(-time.Hour), "elsewhere/1"),
+	)
+	found, err := Find(t.Context(), client, "")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found).To(HaveLen(2))
+	g.Expect(found[0]).To(And(HaveField("Run", "alive"), HaveField("Alive", true), HaveField("Namespaces", []string{"a", "b"})))
+	g.Expect(found[0].Expired(testNow)).To(BeFalse())
+	g.Expect(found[1]).To(And(HaveField("Run", "expired"), HaveField("Alive", false)))
+	g.Expect(found[1].Expired(testNow)).To(BeTrue())
+}

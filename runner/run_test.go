@@ -1,0 +1,238 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podknock/podknock/probe"
+	"github.com/podknock/podknock/scenarios"
+)
+
+const frontToBack = `
+apiVersion: podknock.dev/v1alpha1
+kind: Scenario
+metadata: {name: front-to-back}
+about: Only the front reaches the back.
+pods:
+  front: {labels: {role: front}, ports: [80/TCP]}
+  back: {labels: {role: back}, ports: [80/TCP]}
+  stranger: {ports: [80/TCP]}
+steps:
+  - name: the back accepts the front alone
+    apply:
+      - metadata: {name: back}
+        spec:
+          podSelector: {matchLabels: {role: back}}
+          policyTypes: [Ingress]
+          ingress: [{from: [{podSelector: {matchLabels: {role: front}}}]}]
+    expect:
+      - {from: front, to: "back:80", outcome: connected}
+      - {from: stranger, to: "back:80", outcome: blocked}
+      - {from: front, to: "back:81", outcome: refused}
+`
+
+// fastOptions are those of the product at a pace for tests.
+func fastOptions() Options {
+	return Options{
+		Run: "run1", SettleTimeout: 250 * time.Millisecond,
+		pace: pace{
+			spacing: 4 * time.Millisecond, rounds: 3, span: 12 * time.Millisecond, sample: 2 * time.Millisecond, dwell: 10 * time.Millisecond,
+			stagger: time.Millisecond,
+		},
+	}
+}
+
+func parseScenario(t *testing.T, text string) *scenarios.Scenario {
+	t.Helper()
+	scenario, err := scenarios.Loader{}.Parse("test.yaml", []byte(text))
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return scenario
+}
+
+// runOn runs a scenario on a cluster.
+func runOn(t *testing.T, ctx context.Context, cluster *fakeCluster, options Options, text string) *Report {
+	t.Helper()
+	plan, err := NewPlan([]*scenarios.Scenario{parseScenario(t, text)}, options)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return Run(ctx, cluster, plan, options)
+}
+
+// marks are the marks of a step's cells, by the cells without protocol and family.
+func marks(step StepResult) map[string]Mark {
+	found := map[string]Mark{}
+	for _, cell := range step.Cells {
+		found[fmt.Sprintf("%s->%s:%d", cell.From.Text, cell.To.Text, cell.Port)] = cell.Mark
+	}
+	return found
+}
+
+func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
+	backDisturbed := func(c *fakeCluster, gone bool) {
+		for _, pod := range c.pods {
+			if pod.Name == "back" {
+				pod.incidents = Incidents{Count: pod.incidents.Count + 1, Last: "its agent ended: exit code 137, OOMKilled", Gone: gone}
+			}
+		}
+	}
+	policies := func(c *fakeCluster) int { return len(c.policies) }
+	rows := map[string]struct {
+		// cluster is what is special about it.
+		cluster *fakeCluster
+		mark    Mark
+		exit    int
+		// cells are the marks in the last step that matter.
+		cells map[string]Mark
+		// why is in the reason of the cell from the stranger to the back.
+		why string
+	}{
+		"a plugin without policies fails the blocked cell alone": {
+			cluster: &fakeCluster{unenforced: true}, mark: MarkFail, exit: ExitMismatch,
+			cells: map[string]Mark{"stranger->back:80": MarkFail, "front->back:80": MarkPass, "front->back:81": MarkPass},
+			why:   "expected blocked, found connected",
+		},
+		"a pod that cannot start makes its own cells errors": {
+			cluster: &fakeCluster{cannotStart: map[string]string{"front": "exceeded quota: pods"}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"front->back:80": MarkError, "stranger->front:80": MarkError, "stranger->back:80": MarkPass},
+		},
+		"a dead path is no block": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				return probe.Observation{Phase: probe.PhaseConnect, Tries: 4, Nonce: probe.NewNonce()}, source == "stranger" && target == "back"
+			}}, mark: MarkFail, exit: ExitMismatch,
+			cells: map[string]Mark{"stranger->back:80": MarkInconclusive}, why: "so might a dead path",
+		},
+		"an agent that is started again leaves no verdict about its pod but what connects": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				if policies(c) > 0 {
+					backDisturbed(c, false)
+				}
+				return probe.Observation{}, false
+			}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"stranger->back:80": MarkError, "front->back:80": MarkPass, "front->stranger:80": MarkPass},
+			why:   "OOMKilled",
+		},
+		"a pod that is deleted leaves no verdict about it": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				if policies(c) > 0 {
+					backDisturbed(c, true)
+				}
+				return probe.Observation{}, false
+			}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"stranger->back:80": MarkError, "front->stranger:80": MarkPass},
+		},
+		"a policy that somebody else adds leaves no verdict": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				for name := range c.policies {
+					c.policies[policyName{name.namespace, "theirs"}] = &networkingv1.NetworkPolicy{
+						ObjectMeta: metav1.ObjectMeta{Namespace: name.namespace, Name: "theirs"},
+						Spec:       networkingv1.NetworkPolicySpec{PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"role": "nobody"}}},
+					}
+				}
+				return probe.Observation{}, false
+			}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"stranger->back:80": MarkError}, why: `"theirs" was added by somebody else`,
+		},
+		"policies of the platform make the baseline unclean, and it never fails": {
+			cluster: &fakeCluster{injected: []networkingv1.NetworkPolicy{{
+				ObjectMeta: metav1.ObjectMeta{Name: "platform-deny"},
+				Spec:       networkingv1.NetworkPolicySpec{PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}},
+			}}}, mark: MarkInconclusive, exit: ExitInconclusive,
+			cells: map[string]Mark{"front->stranger:80": MarkInconclusive, "stranger->back:80": MarkInconclusive},
+			why:   "so might a dead path", // its control is in the baseline
+		},
+		"what is left behind beats every other exit code": {
+			cluster: &fakeCluster{leftovers: []Leftover{{Kind: "Namespace", Name: "x", Reason: "a finalizer"}}},
+			mark:    MarkPass, exit: ExitLeftovers,
+		},
+		"policies that take a while to show pass": {
+			cluster: &fakeCluster{enforcedAfter: 12}, mark: MarkPass, exit: ExitAsExpected,
+			cells: map[string]Mark{"stranger->back:80": MarkPass, "front->back:80": MarkPass, "front->back:81": MarkPass},
+		},
+		"policies that are enforced pass": {
+			cluster: &fakeCluster{}, mark: MarkPass, exit: ExitAsExpected,
+			cells: map[string]Mark{"stranger->back:80": MarkPass, "front->back:80": MarkPass, "front->back:81": MarkPass},
+		},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			cluster := row.cluster
+			empty := newFakeCluster()
+			cluster.namespaces, cluster.pods, cluster.policies = empty.namespaces, empty.pods, empty.policies
+			report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+			g.Expect(report.Scenarios).To(HaveLen(1))
+			scenario := report.Scenarios[0]
+			g.Expect(scenario.Mark).To(Equal(row.mark), "%+v", scenario.Notes)
+			g.Expect(report.ExitCode()).To(Equal(row.exit))
+			last := scenario.Steps[len(scenario.Steps)-1]
+			g.Expect(last.Name).To(Equal("the back accepts the front alone"))
+			found := marks(last)
+			for cell, mark := range row.cells {
+				g.Expect(found).To(HaveKeyWithValue(cell, mark))
+			}
+			for _, cell := range last.Cells {
+				if row.why != "" && cell.From.Text == "stranger" && cell.To.Text == "back" {
+					g.Expect(cell.Why).To(ContainSubstring(row.why))
+					g.Expect(cell.Repeat).To(Equal("podknock run test.yaml --only 2/stranger/back:80/TCP/IPv4"))
+				}
+			}
+			g.Expect(cluster.cleaned).To(Equal(1))
+		})
+	}
+}
+
+func TestRunReportsAnInterruption(t *testing.T) {
+	g := NewWithT(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cluster := newFakeCluster()
+	cluster.asked = func(*fakeCluster, string, string, probe.Attempt) (probe.Observation, bool) {
+		cancel(ErrInterrupted)
+		return probe.Observation{}, false
+	}
+	report := runOn(t, ctx, cluster, fastOptions(), frontToBack)
+	g.Expect(report.Interrupted).To(BeTrue())
+	g.Expect(report.ExitCode()).To(Equal(ExitInconclusive))
+	g.Expect(report.Scenarios[0].Error).To(ContainSubstring("interrupted"))
+	g.Expect(cluster.cleaned).To(Equal(1), "the clean-up has a context of its own")
+}
+
+func TestRunSampledTheLatencyOfWhatChanged(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	cluster.enforcedAfter = 20
+	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+	g.Expect(report.Latency.Deny.Samples).To(Equal(1))
+	g.Expect(report.Latency.Allow.Samples).To(BeZero())
+	g.Expect(report.Cluster.Nodes).To(Equal([]Node{{Name: "node1"}}), "nodes without probe pods are left out")
+}
+
+func TestOnlyAsksTheCellAndItsControl(t *testing.T) {
+	g := NewWithT(t)
+	options := fastOptions()
+	filter, err := ParseFilter("2/stranger/back:80")
+	g.Expect(err).NotTo(HaveOccurred())
+	options.Only = []Filter{filter}
+	report := runOn(t, t.Context(), newFakeCluster(), options, frontToBack)
+	steps := report.Scenarios[0].Steps
+	g.Expect(marks(steps[0])).To(Equal(map[string]Mark{"stranger->back:80": MarkPass}))
+	g.Expect(marks(steps[1])).To(Equal(map[string]Mark{"stranger->back:80": MarkPass}))
+}
+
+func TestFailFastSkipsTheRest(t *testing.T) {
+	g := NewWithT(t)
+	options := fastOptions()
+	options.FailFast, options.Parallel = true, 1
+	plan, err := NewPlan([]*scenarios.Scenario{parseScenario(t, frontToBack), parseScenario(t, frontToBack)}, options)
+	g.Expect(err).NotTo(HaveOccurred())
+	cluster := newFakeCluster()
+	cluster.unenforced = true
+	report := Run(t.Context(), cluster, plan, options)
+	g.Expect(report.Scenarios).To(HaveLen(1))
+	g.Expect(report.Skipped).To(HaveLen(1))
+	g.Expect(report.Skipped[0].Reason).To(ContainSubstring("--fail-fast"))
+}
