@@ -19,8 +19,8 @@ const (
 	agrees
 )
 
-// agree compares the reading of a result with what was expected. It is pure.
-func agree(expected scenarios.Expected, to scenarios.EndpointKind, result probe.Result) agreement {
+// agree compares the reading of a result with what was expected. The destination is its evidence, nil where none was asked. It is pure.
+func agree(expected scenarios.Expected, to scenarios.EndpointKind, result probe.Result, destination *probe.Destination) agreement {
 	switch {
 	case result.Outcome == probe.Error:
 		return differs
@@ -35,7 +35,10 @@ func agree(expected scenarios.Expected, to scenarios.EndpointKind, result probe.
 		}
 		return differs
 	case result.Outcome == probe.Refused && expected.Admits(probe.Rejected) && !expected.Admits(probe.Refused):
-		// That nothing listens does not prove that the pod refused. The counters of a quiet round do.
+		// That nothing listens does not prove that the pod refused. The counters of a quiet round do: then the packet arrived.
+		if result.Origin == probe.OriginPod && destination != nil && destination.Quiet {
+			return differs
+		}
 		return unclear
 	case result.Outcome == probe.Timeout && result.Inconclusive:
 		// A refusal that was held back by the limit on ICMP errors looks like silence.

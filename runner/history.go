@@ -31,7 +31,7 @@ func (h *history) add(r round, cells []int) bool {
 		if found.asked {
 			outcome = found.result.Outcome
 		}
-		fits := found.asked && agree(h.cells[i].Expected, h.cells[i].To.Kind, found.result) != differs
+		fits := found.asked && agree(h.cells[i].Expected, h.cells[i].To.Kind, found.result, nil) != differs
 		all = all && fits
 		h.flapped[i] = h.flapped[i] || h.agreed[i] && !fits
 		h.agreed[i] = h.agreed[i] || fits

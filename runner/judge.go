@@ -44,7 +44,7 @@ func judge(cell scenarios.Cell, found finding, control *Control) judgement {
 	case found.disturbed != "" && !(cell.Expected == scenarios.Expected(probe.Connected) && result.Outcome == probe.Connected):
 		return judgement{MarkError, found.disturbed}
 	}
-	switch agree(cell.Expected, cell.To.Kind, result) {
+	switch agree(cell.Expected, cell.To.Kind, result, found.destination) {
 	case differs:
 		switch {
 		case result.Inconclusive:
@@ -96,7 +96,7 @@ func orNothing(outcome probe.Outcome) string {
 // proves reports whether a finding shows that packets pass: the cell was to succeed, and did.
 func proves(cell scenarios.Cell, found finding) bool {
 	return found.asked && found.disturbed == "" && !cell.Expected.NeedsControl() && cell.Expected != scenarios.Any &&
-		agree(cell.Expected, cell.To.Kind, found.result) == agrees
+		agree(cell.Expected, cell.To.Kind, found.result, found.destination) == agrees
 }
 
 // judgeSteps makes the steps of a report from findings, which are by step and cell. Steps that were not reached have no findings.

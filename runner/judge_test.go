@@ -29,6 +29,8 @@ func TestJudge(t *testing.T) {
 		f.result.Queries = []probe.Query{{Code: code}}
 		return f
 	}
+	counted := result(probe.Reading{Outcome: probe.Refused, Origin: probe.OriginPod})
+	counted.destination = &probe.Destination{Quiet: true, OutRsts: 1}
 	pod, udp := scenarios.EndpointPod, corev1.ProtocolUDP
 	rows := map[string]struct {
 		expected scenarios.Expected
@@ -47,6 +49,7 @@ func TestJudge(t *testing.T) {
 		"silence on the way back is no block":                                {expected: scenarios.Blocked, to: pod, found: result(probe.Reading{Outcome: probe.Timeout, Where: probe.WhereReturn}), control: proven, mark: MarkFail},
 		"silence at a full backlog is no block":                              {expected: scenarios.Blocked, to: pod, found: result(probe.Reading{Outcome: probe.Timeout, Where: probe.WhereDestination}), control: proven, mark: MarkFail},
 		"a refusal of unknown origin is no block yet":                        {expected: scenarios.Blocked, to: pod, found: result(probe.Reading{Outcome: probe.Refused, Origin: probe.OriginUnknown}), control: proven, mark: MarkInconclusive},
+		"a refusal that the pod itself counted in a quiet round is no block": {expected: scenarios.Blocked, to: pod, found: counted, control: proven, mark: MarkFail},
 		"a refusal of unknown origin is none of the pod's either":            {expected: "refused", to: pod, found: result(probe.Reading{Outcome: probe.Refused, Origin: probe.OriginUnknown}), mark: MarkInconclusive},
 		"silence where a connection is expected fails":                       {expected: "connected", to: pod, found: result(silence), mark: MarkFail},
 		"another pod that answers fails":                                     {expected: "connected", to: pod, found: result(probe.Reading{Outcome: probe.WrongResponder}), mark: MarkFail},

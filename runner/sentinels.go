@@ -117,7 +117,7 @@ func (l *lane) watchFrom(ctx context.Context, source string, aims []aim, cells [
 					s.seen[number].known, s.seen[number].start = true, result.Start.Add(-l.offsets[source])
 					// One packet cannot be conclusive; whether it got through is all that is asked.
 					result.Inconclusive = false
-					s.seen[number].new = agree(cell.Expected, cell.To.Kind, result) != differs
+					s.seen[number].new = agree(cell.Expected, cell.To.Kind, result, nil) != differs
 				})
 				l.attempts.Add(int64(len(attempts)))
 				mu.Lock()

@@ -204,7 +204,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 	w.join(ctx, w.aims, answers, destinations)
 	var doubtful []int
 	for _, i := range w.cells {
-		if cell := w.step.Cells[i]; answers[i].asked && agree(cell.Expected, cell.To.Kind, answers[i].result) == unclear {
+		if cell := w.step.Cells[i]; answers[i].asked && agree(cell.Expected, cell.To.Kind, answers[i].result, destinations[i]) == unclear {
 			doubtful = append(doubtful, i)
 		}
 	}
@@ -234,7 +234,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 	}
 	return !slices.ContainsFunc(w.hopeful(), func(i int) bool {
 		cell := w.step.Cells[i]
-		return !answers[i].asked || agree(cell.Expected, cell.To.Kind, answers[i].result) == differs
+		return !answers[i].asked || agree(cell.Expected, cell.To.Kind, answers[i].result, destinations[i]) == differs
 	}), nil
 }
 
