@@ -19,7 +19,6 @@ import (
 var (
 	kubeconfigFlag = flag.String("kubeconfig", "", "test on this cluster (default: on a lab that the suite brings up)")
 	labFlag        = flag.String("lab", "../bin/lab", "the lab's program")
-	podknockFlag   = flag.String("podknock", "../bin/podknock", "podknock itself")
 	agentFlag      = flag.String("agent", "../bin/podknock-agent", "the agent's program, for hosts outside the cluster")
 	imageFlag      = flag.String("image", "podknock.dev/agent:dev", "the agent's image")
 	archiveFlag    = flag.String("archive", "../dist/podknock-agent-amd64.tar", "the archive of the agent's image that the lab loads")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/podknock/podknock/scenarios"
 )
@@ -152,6 +153,10 @@ func describeChanges(step *scenarios.ExpandedStep) []string {
 	return changes
 }
 
+// ofARun tells whether a policy is of a run of podknock. Where several share a namespace, each policy selects the pods of its own run and
+// scenario alone, see [naming].
+func ofARun(policy *networkingv1.NetworkPolicy) bool { return policy.Labels[LabelRun] != "" }
+
 // meddling says which of our policies somebody else has changed or removed, and which were added, since they were applied. It is empty if
 // nobody has.
 func (l *lane) meddling(ctx context.Context) (string, error) {
@@ -169,7 +174,7 @@ func (l *lane) meddling(ctx context.Context) (string, error) {
 				return fmt.Sprintf("NetworkPolicy %q was changed by somebody else during the step%s", policy.Name, changedBy(policy.ManagedFields)), nil
 			}
 			text := fmt.Sprintf("NetworkPolicy %q is in namespace %q and not of this run", policy.Name, policy.Namespace)
-			if !ours && policy.Labels[LabelRun] != l.options.Run && !slices.Contains(l.unclean, text) {
+			if !ours && !ofARun(&policy) && !slices.Contains(l.unclean, text) {
 				return fmt.Sprintf("NetworkPolicy %q was added by somebody else during the run%s", policy.Name, changedBy(policy.ManagedFields)), nil
 			}
 		}

@@ -196,7 +196,7 @@ func (l *lane) lookAround(ctx context.Context) error {
 			return err
 		}
 		for _, policy := range policies {
-			if _, ours := l.applied[policyName{policy.Namespace, policy.Name}]; ours || policy.Labels[LabelRun] == l.options.Run {
+			if ofARun(&policy) {
 				continue
 			}
 			text := fmt.Sprintf("NetworkPolicy %q is in namespace %q and not of this run", policy.Name, policy.Namespace)

@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
@@ -25,7 +25,8 @@ func addConnectionFlags(command *cobra.Command) *connectionFlags {
 // config is how to reach the cluster.
 func (f *connectionFlags) config() (*rest.Config, error) {
 	// What client-go's parts have to say about streams that end is no message for people; errors come back from their calls.
-	klog.SetLogger(logr.Discard())
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	config, err := f.ToRESTConfig()
 	if err != nil {
 		if clientcmd.IsEmptyConfig(err) || errors.Is(err, genericclioptions.ErrEmptyConfig) {
