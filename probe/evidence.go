@@ -35,7 +35,7 @@ type EvidenceQuestion struct {
 	// Ports are the source ports of the attempts' sockets, for what arrived without saying its nonce.
 	Ports []uint16 `json:"ports,omitempty"`
 	// After leaves out the arrivals up to that mark. Who takes the mark before the attempts need not wonder whether
-	// the log was long enough.
+	// the log was long enough, nor whether an arrival is of an earlier attempt from the same port.
 	After uint64 `json:"after,omitempty"`
 }
 
@@ -116,7 +116,7 @@ func (e Evidence) Destination(a Attempt, o Observation, port uint16) Destination
 	}
 	transport := transportOf(a.Protocol)
 	d := Destination{
-		Arrived:   e.arrived(transport, o),
+		Arrived:   e.arrived(transport, o, port),
 		Listening: e.listening(transport, netip.AddrPortFrom(o.Remote.Addr(), port)),
 	}
 	if transport == TCP {
@@ -125,12 +125,17 @@ func (e Evidence) Destination(a Attempt, o Observation, port uint16) Destination
 	return d
 }
 
-func (e Evidence) arrived(transport Protocol, o Observation) Known {
+// arrived tells whether the log has the attempt. What came with another nonce is another attempt, whose source port
+// was free again: only an arrival that said no nonce is known by its ports.
+func (e Evidence) arrived(transport Protocol, o Observation, port uint16) Known {
 	for _, arrival := range e.Arrivals {
-		if !o.Nonce.IsZero() && arrival.Nonce == o.Nonce {
-			return Yes
+		if !arrival.Nonce.IsZero() {
+			if arrival.Nonce == o.Nonce {
+				return Yes
+			}
+			continue
 		}
-		if arrival.Protocol == transport && fromAttempt(arrival.Remote, o) {
+		if arrival.Protocol == transport && arrival.Local.Port() == port && fromAttempt(arrival.Remote, o) {
 			return Yes
 		}
 	}

@@ -124,10 +124,10 @@ func (n *network) useSource(i int) {
 	n.prober = &probe.Prober{Token: wireToken}
 }
 
-// evidence is what the server knows about the attempts of the results.
-func (n *network) evidence(results []probe.Result) probe.Evidence {
+// evidence is what the server knows about the attempts of the results, which were made after the mark.
+func (n *network) evidence(mark uint64, results []probe.Result) probe.Evidence {
 	n.t.Helper()
-	var question probe.EvidenceQuestion
+	question := probe.EvidenceQuestion{After: mark}
 	for _, r := range results {
 		question.Nonces = append(question.Nonces, r.Nonce)
 		question.Ports = append(question.Ports, r.Ports...)
@@ -287,7 +287,7 @@ func (n *network) judge(knocks []knock, meanwhile func(*network)) []judgement {
 	for _, k := range knocks {
 		attempts = append(attempts, k.attempt)
 	}
-	before := n.evidence(nil).Counters
+	before := n.evidence(0, nil).Counters
 	knocked := make(chan []probe.Result, 1)
 	mark := n.arrivals.Mark()
 	go func() { knocked <- n.knock(attempts...) }()
@@ -302,7 +302,7 @@ func (n *network) judge(knocks []knock, meanwhile func(*network)) []judgement {
 			witnessed = append(witnessed, results[i])
 		}
 	}
-	evidence := n.evidence(witnessed)
+	evidence := n.evidence(mark, witnessed)
 
 	judgements := make([]judgement, len(knocks))
 	for i, k := range knocks {
