@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -86,14 +85,26 @@ func (n *network) fillBacklog(place wirebed.Place, port uint16) {
 			}
 			n.must(unix.Bind(listener, local))
 			n.must(unix.Listen(listener, 0))
-			for range 3 { // one fits the queue; the kernel takes one more than the backlog
-				if err := unix.Connect(n.socket(family), remote); err != unix.EINPROGRESS {
+			for i := range 3 { // one fits the queue; the kernel takes one more than the backlog
+				fd := n.socket(family)
+				if err := unix.Connect(fd, remote); err != unix.EINPROGRESS {
 					n.must(err)
+				}
+				if i == 0 {
+					n.awaitConnected(fd)
 				}
 			}
 		})
 	}
-	time.Sleep(100 * time.Millisecond) // for the handshakes over loopback
+}
+
+// awaitConnected waits until the handshake of a socket that connects has ended.
+func (n *network) awaitConnected(fd int) {
+	ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 5000)
+	n.must(err)
+	if ready == 0 {
+		n.t.Fatal("the backlog's first connection was not accepted by the kernel")
+	}
 }
 
 func (n *network) socket(family int) int {
