@@ -25,7 +25,11 @@ var (
 )
 
 // suiteLab is the lab that most specs share.
-const suiteLab = "e2e"
+var suiteLab = "e2e"
+
+func init() {
+	flag.StringVar(&suiteLab, "lab-name", suiteLab, "name of the lab that the suite brings up")
+}
 
 // The cluster under test.
 var (
