@@ -67,7 +67,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
 	restConfig, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
-	restConfig.QPS, restConfig.Burst = 50, 100
+	restConfig.QPS, restConfig.Burst, restConfig.WarningHandler = 50, 100, rest.NoWarnings{}
 	clientset, err = kubernetes.NewForConfig(restConfig)
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(3*time.Minute))
