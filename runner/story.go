@@ -122,11 +122,15 @@ type watch struct {
 	// last is the newest whole round, and counts those of the pods' incidents when the rounds that agree began.
 	last   round
 	counts map[string]int
+	// began are the agents of the pods when the step began, and replaced says of those that are other ones at its bound why.
+	began    map[string]instance
+	replaced map[string]string
 }
 
 // settle asks until the step has come to rest, joins both ends' evidence and asks again what is unclear. If the evidence contradicts what
 // had settled, it goes on until the bound.
 func (w *watch) settle(ctx context.Context, number int, findings []finding) error {
+	w.counts, w.began = w.incidentCounts(), w.instances(ctx)
 	watchCtx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -136,7 +140,6 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	}
 	bound := w.changed.Add(w.options.SettleTimeout)
 	history := newHistory(w.step.Cells, w.changed)
-	w.counts = w.incidentCounts()
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
@@ -209,6 +212,9 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 		}
 	}
 	w.askQuietly(ctx, w.aims, doubtful, answers, destinations)
+	if w.settled.How == SettledAtBound {
+		w.replaced = w.lane.replaced(ctx, w.began)
+	}
 	meddled, err := w.meddling(ctx)
 	if err != nil {
 		return false, err
@@ -254,8 +260,12 @@ func (w *watch) disturbance(a aim) string {
 		if !ok {
 			continue
 		}
+		why := w.replaced[name]
 		if incidents := w.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Gone || incidents.Count > w.counts[name] {
-			text := fmt.Sprintf("pod %q was disturbed while it was tested: %s", name, incidents.Last)
+			why = incidents.Last
+		}
+		if why != "" {
+			text := fmt.Sprintf("pod %q was disturbed while it was tested: %s", name, why)
 			w.note("%s", text)
 			return text
 		}
