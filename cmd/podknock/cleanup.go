@@ -53,7 +53,7 @@ func (f *cleanUpFlags) cleanUp(command *cobra.Command) error {
 	defer cancel()
 	found, err := cluster.Find(ctx, client, f.connection.tenant())
 	if err != nil {
-		return failure{runner.ExitInconclusive, err}
+		return failure{runner.ExitInconclusive, explainSilence(config, err)}
 	}
 	out, owner := command.OutOrStdout(), f.connection.owner(ctx, config)
 	var leftovers []runner.Leftover

@@ -56,6 +56,8 @@ func TestMistakesInCommandLinesAreExplained(t *testing.T) {
 		{"a file in a list", []string{"list", "testdata/later.yaml"}, "only built-in scenarios are listed, `podknock show` shows files"},
 		{"a variable without a value", []string{"show", "default-deny", "--set", "branch"}, `--set "branch": write NAME=VALUE`},
 		{"an external host with a name for an address", []string{"show", "default-deny", "--external", "inside=example.com"}, `--external "inside=example.com": write NAME=ADDRESS with an IP address`},
+		{"a variable that no scenario has", []string{"show", "testdata/later.yaml", "--set", "brnach=203.0.113.0/24"}, `--set brnach: no scenario has a variable "brnach": did you mean "branch"?`},
+		{"an external host that no scenario has", []string{"run", "guides", "--dry-run", "--external", "insied=192.0.2.10"}, `--external insied: no scenario has a host "insied": did you mean "inside"?`},
 		{"a family that is none", []string{"show", "default-deny", "--ip-family", "ipx"}, `--ip-family "ipx": write IPv4 or IPv6`},
 		{"a file that would write to the terminal", []string{"show", hostile}, `"a\x1b[2J" is no name`},
 		{"an argument too many", []string{"version", "1"}, `unknown command "1" for "podknock version"`},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,15 @@ func (f *connectionFlags) guessed(config *rest.Config) bool {
 	raw, err := f.ToRawKubeConfigLoader().RawConfig()
 	return err == nil && len(raw.Clusters) == 0 && *f.APIServer == "" && os.Getenv("KUBERNETES_MASTER") == "" &&
 		config.Host == "http://localhost:8080"
+}
+
+// explainSilence says of a call that got no answer at all that the cluster cannot be reached, and why. Other errors it leaves as they are.
+func explainSilence(config *rest.Config, err error) error {
+	var call *url.Error
+	if !errors.As(err, &call) {
+		return err
+	}
+	return fmt.Errorf("the cluster at %s cannot be reached: %w: is it up, and is this the right context?", config.Host, call.Err)
 }
 
 // tenant is the namespace that was asked for on the command line. That of the kubeconfig's context does not count.

@@ -137,7 +137,7 @@ func (f *runFlags) carryOut(ctx context.Context, plan *runner.Plan, options runn
 	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if err != nil {
-		return failed(err)
+		return failed(explainSilence(config, err))
 	}
 	defer connected.Close()
 	options.Notes = removeExpired(ctx, connected)
@@ -191,7 +191,7 @@ func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error
 		}
 		options.Only = append(options.Only, filter)
 	}
-	found, err := loader.Find(arguments...)
+	found, err := f.scenarios.find(loader, arguments)
 	if err != nil {
 		return options, nil, err
 	}

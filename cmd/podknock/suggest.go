@@ -15,19 +15,36 @@ func explainFlag(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w: `%s --help` has the flags", err, command.CommandPath())
 	}
 	name := unknown.GetSpecifiedName()
-	best, nearest := "", len(name)/2+1
+	var names []string
 	command.Flags().VisitAll(func(flag *pflag.Flag) {
-		if flag.Hidden {
-			return
-		}
-		if d := distance(name, flag.Name); d < nearest {
-			best, nearest = flag.Name, d
+		if !flag.Hidden {
+			names = append(names, flag.Name)
 		}
 	})
+	best := nearest(name, names)
 	if best == "" {
 		return fmt.Errorf("unknown flag --%s: `%s --help` has the flags", name, command.CommandPath())
 	}
 	return fmt.Errorf("unknown flag --%s: did you mean --%s?", name, best)
+}
+
+// orNearest is the end of a sentence about an unknown word: the one that may have been meant, or nothing.
+func orNearest(word string, known []string) string {
+	if best := nearest(word, known); best != "" {
+		return fmt.Sprintf(": did you mean %q?", best)
+	}
+	return ""
+}
+
+// nearest is the known word that is most like another, empty if none is much like it.
+func nearest(word string, known []string) string {
+	best, least := "", len(word)/2+1
+	for _, candidate := range known {
+		if d := distance(word, candidate); d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
 }
 
 // distance is how many bytes have to be inserted, deleted, replaced or swapped with their neighbour to make one word of the other (optimal

@@ -101,7 +101,7 @@ func askVersion(ctx context.Context, connection *connectionFlags) *clusterVersio
 		err = json.Unmarshal(content, &info)
 	}
 	if err != nil {
-		result.Error = fmt.Sprintf("%s does not answer: %v", config.Host, err)
+		result.Error = explainSilence(config, err).Error()
 	}
 	result.Version = info.GitVersion
 	return result
