@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -140,10 +141,20 @@ func (r *run) fill(report *Report) {
 		report.Phases = append(report.Phases, PhaseTime{Name: result.Name, Start: result.Start, Elapsed: result.Elapsed})
 		for _, pod := range result.Pods {
 			nodes[pod.Node] = pod.Node != ""
+			report.Cluster.addFamilies(pod.Addresses)
 		}
 	}
 	report.Latency = mergeLatencies(latencies...)
 	report.Cluster.keepNodes(nodes)
+}
+
+// addFamilies adds the families of a pod's addresses. A pod has that of the cluster's Services first.
+func (f *ClusterFacts) addFamilies(addresses []string) {
+	for _, address := range parseAddresses(addresses) {
+		if family := string(familyOf(address)); !slices.Contains(f.Families, family) {
+			f.Families = append(f.Families, family)
+		}
+	}
 }
 
 // keepNodes leaves the nodes that probe pods ran on.
