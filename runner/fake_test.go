@@ -90,7 +90,7 @@ func (c *fakeCluster) CreatePod(_ context.Context, order PodOrder) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if problem := c.cannotStart[order.Logical]; problem != "" {
-		return errors.New(problem)
+		return fmt.Errorf("%w: %s", ErrRefused, problem)
 	}
 	number := len(c.pods) + 1
 	pod := Pod{

@@ -187,6 +187,36 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 	}
 }
 
+// fromTheNode has a pod in the network of its node.
+const fromTheNode = `
+apiVersion: podknock.dev/v1alpha1
+kind: Scenario
+metadata: {name: from-the-node}
+about: A pod in the network of its node reaches others.
+namespaces:
+  app: {}
+  host: {}
+pods:
+  front: {namespace: app, ports: [80/TCP]}
+  back: {namespace: app, ports: [80/TCP]}
+  node: {namespace: host, hostNetwork: true, ports: [20080/TCP]}
+steps:
+  - name: no policy
+    expect: [{from: "*", to: "*", outcome: connected}]
+`
+
+func TestAPodThatMayNotUseTheNodesNetworkIsNotTested(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	cluster.cannotStart = map[string]string{"node": "violates PodSecurity: hostNetwork"}
+	report := runOn(t, t.Context(), cluster, fastOptions(), fromTheNode)
+	g.Expect(report.Scenarios[0].Error).To(BeEmpty())
+	step := report.Scenarios[0].Steps[0]
+	g.Expect(marks(step)).To(And(HaveKeyWithValue("node->back:80", MarkInconclusive), HaveKeyWithValue("front->back:80", MarkPass)))
+	g.Expect(step.Cells).To(ContainElement(And(HaveField("From.Text", "node"),
+		HaveField("Why", ContainSubstring("not tested: pod \"node\" needs the network of its node")))))
+}
+
 func TestRunReportsAnInterruption(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancelCause(t.Context())

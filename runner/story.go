@@ -234,6 +234,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 	for _, i := range w.cells {
 		cell := w.step.Cells[i]
 		findings[i].answer, findings[i].destination = answers[i], destinations[i]
+		findings[i].untested = w.aims[i].untested
 		findings[i].changes, findings[i].flapping = history.of(i)
 		findings[i].disturbed = w.disturbance(w.aims[i])
 		if meddled != "" {
