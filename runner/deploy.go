@@ -104,7 +104,7 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 		}
 		l.alive[ref] = true
 		all.Go(func() {
-			pod, agent, offset, err := l.startPod(startCtx, order)
+			pod, agent, offset, err := startPod(startCtx, l.cluster, order)
 			mu.Lock()
 			defer mu.Unlock()
 			delete(l.book.problems, order.Logical)
@@ -124,15 +124,15 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 }
 
 // startPod creates one pod and returns when its agent has answered, with what its clock is ahead of ours.
-func (l *lane) startPod(ctx context.Context, order PodOrder) (Pod, Agent, time.Duration, error) {
-	if err := l.cluster.CreatePod(ctx, order); err != nil {
+func startPod(ctx context.Context, cluster Cluster, order PodOrder) (Pod, Agent, time.Duration, error) {
+	if err := cluster.CreatePod(ctx, order); err != nil {
 		return Pod{}, nil, 0, err
 	}
-	pod, err := l.cluster.AwaitPod(ctx, order.Meta.Namespace, order.Meta.Name)
+	pod, err := cluster.AwaitPod(ctx, order.Meta.Namespace, order.Meta.Name)
 	if err != nil {
 		return Pod{}, nil, 0, err
 	}
-	agent := l.cluster.Agent(pod)
+	agent := cluster.Agent(pod)
 	offset, err := meet(ctx, agent, pod)
 	if err != nil {
 		agent.Close()
@@ -188,6 +188,8 @@ func (l *lane) scenarioKnocksOnNodes() bool {
 
 // note adds a fact once.
 func (l *lane) note(format string, args ...any) {
+	l.notesMu.Lock()
+	defer l.notesMu.Unlock()
 	if text := fmt.Sprintf(format, args...); !slices.Contains(l.notes, text) {
 		l.notes = append(l.notes, text)
 	}

@@ -28,6 +28,8 @@ type fakeCluster struct {
 	policies   map[policyName]*networkingv1.NetworkPolicy
 	version    int
 	cleaned    int
+	// changes are those of policies, in order.
+	changes []string
 
 	// unenforced says that the network knows no policies, enforcedAfter how many questions a change of policies takes to show.
 	unenforced    bool
@@ -162,6 +164,7 @@ func (c *fakeCluster) ApplyPolicy(_ context.Context, object *networkingv1.Networ
 	defer c.mu.Unlock()
 	c.staleCluster, c.stale = c.snapshot(), c.enforcedAfter
 	c.version++
+	c.changes = append(c.changes, "apply "+object.Name)
 	object.ResourceVersion = strconv.Itoa(c.version)
 	object.Labels = map[string]string{LabelRun: "run1"}
 	c.policies[policyName{object.Namespace, object.Name}] = object
@@ -172,6 +175,7 @@ func (c *fakeCluster) DeletePolicy(_ context.Context, namespace, name string) er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.policies, policyName{namespace, name})
+	c.changes = append(c.changes, "delete "+name)
 	return nil
 }
 

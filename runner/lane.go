@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,12 +26,16 @@ type lane struct {
 	agents   map[string]Agent
 	// offsets are what the clocks of the agents are ahead of ours, by pod.
 	offsets map[string]time.Duration
+	// canaries are those of the run, nil where it may have no namespace of its own.
+	canaries *canaries
 	// alive are the namespaces and pods that exist now, by the scenario's names.
 	alive map[scenarios.Ref]bool
 	// applied holds the version of each of our policies as it was applied, by namespace and name in the cluster.
 	applied map[policyName]string
 	// unclean names the policies that others put into our namespaces before we did anything.
 	unclean []string
+	// notesMu guards notes, which the hint of a step adds to beside its rounds.
+	notesMu sync.Mutex
 	notes   []string
 
 	attempts atomic.Int64

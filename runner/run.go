@@ -76,6 +76,11 @@ type run struct {
 
 // runAll runs the scenarios, as many at once as the options allow, and returns when their probe pods are gone.
 func (r *run) runAll(ctx context.Context) {
+	var own *canaries
+	if r.options.Tenant == "" {
+		own = newCanaries(r.cluster, r.options)
+		defer own.close()
+	}
 	pods := semaphore.NewWeighted(int64(r.options.MaxPods))
 	places := semaphore.NewWeighted(int64(r.options.Parallel))
 	var all sync.WaitGroup
@@ -96,6 +101,7 @@ func (r *run) runAll(ctx context.Context) {
 		}
 		all.Go(func() {
 			lane := newLane(r.cluster, r.options, planned)
+			lane.canaries = own
 			result, err := lane.run(ctx, planned)
 			r.finished(i, &result, err)
 			places.Release(1)

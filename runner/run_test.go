@@ -44,7 +44,7 @@ func fastOptions() Options {
 	return Options{
 		Run: "run1", SettleTimeout: 250 * time.Millisecond,
 		pace: pace{
-			spacing: 4 * time.Millisecond, rounds: 3, span: 12 * time.Millisecond, sample: 2 * time.Millisecond, dwell: 10 * time.Millisecond,
+			spacing: 4 * time.Millisecond, rounds: 3, span: 12 * time.Millisecond, sample: 2 * time.Millisecond, dwell: 10 * time.Millisecond, canary: 150 * time.Millisecond,
 			stagger: time.Millisecond,
 		},
 	}

@@ -16,6 +16,7 @@ func TestSettlingNeedsRoundsThatAgreeAndSpanEnoughTime(t *testing.T) {
 	rows := map[string]struct {
 		once      bool
 		notBefore time.Duration
+		unknown   bool
 		rounds    []told
 		settled   int // the index of the round that settles, -1 for none
 	}{
@@ -24,13 +25,18 @@ func TestSettlingNeedsRoundsThatAgreeAndSpanEnoughTime(t *testing.T) {
 		"rounds before the engine can have caught up do not count": {
 			notBefore: time.Second, rounds: []told{{0, true}, {400 * ms, true}, {800 * ms, true}, {1200 * ms, true}}, settled: -1,
 		},
+		"rounds count for nothing while it is not known when they may": {
+			unknown: true, rounds: []told{{0, true}, {400 * ms, true}, {1000 * ms, true}, {1600 * ms, true}}, settled: -1,
+		},
 		"three rounds over 1.2 s do":              {rounds: []told{{0, false}, {400 * ms, true}, {1000 * ms, true}, {1600 * ms, true}}, settled: 3},
 		"one round is enough if it proves itself": {once: true, rounds: []told{{0, false}, {400 * ms, true}}, settled: 1},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			s := settling{pace: pace{}.withDefaults(), once: row.once, notBefore: start.Add(row.notBefore)}
+			s := settling{pace: pace{}.withDefaults(), once: row.once, notBefore: func() (time.Time, bool) {
+				return start.Add(row.notBefore), !row.unknown
+			}}
 			settled := -1
 			for i, round := range row.rounds {
 				if s.add(start.Add(round.at), round.agrees) {

@@ -124,7 +124,9 @@ type watch struct {
 	changed time.Time
 
 	sentinels []*sentinel
-	settled   Settled
+	// hint is for a step whose change shows in no cell, else nil.
+	hint    *hint
+	settled Settled
 	// last is the newest whole round, and counts those of the pods' incidents when the rounds that agree began.
 	last   round
 	counts map[string]int
@@ -141,6 +143,10 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	defer stop()
 	if len(w.sentinels) > 0 {
 		watching.Go(func() { w.watchSentinels(watchCtx, w.aims, w.step.Cells, w.sentinels, w.changed) })
+	}
+	if w.changes() && number > 0 && len(w.sentinels) == 0 {
+		w.hint = &hint{watch: w}
+		watching.Go(func() { w.hint.find(watchCtx) })
 	}
 	bound := w.changed.Add(w.options.SettleTimeout)
 	history := newHistory(w.step.Cells, w.changed)
@@ -160,6 +166,9 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 				return false
 			}
 			w.settled.How = SettledAsExpected
+			if w.hint != nil && w.hint.byCanary() {
+				w.settled.How = SettledByCanary
+			}
 			w.settled.Waited = settling.first.Sub(w.changed)
 			return true
 		})
@@ -200,17 +209,21 @@ func (w *watch) hopeful() []int {
 }
 
 // newSettling says what it takes to settle. Before any change that shows in no cell, one round in which everything connects proves itself;
-// after one, the engine gets a moment to catch up.
+// after one, a canary hints when the engine has caught up, see [hint].
 func (w *watch) newSettling(number int) *settling {
 	s := &settling{pace: w.options.pace}
-	changes := len(w.step.Delete)+len(w.step.Apply)+len(w.step.Label)+len(w.step.Create) > 0
-	if !changes {
+	if !w.changes() {
 		s.once = !slices.ContainsFunc(w.cells, func(i int) bool { return w.step.Cells[i].Expected != scenarios.Expected(probe.Connected) })
 	}
-	if changes && number > 0 && len(w.sentinels) == 0 {
-		s.notBefore = w.changed.Add(w.options.pace.dwell)
+	if w.hint != nil {
+		s.notBefore = w.hint.from
 	}
 	return s
+}
+
+// changes tells whether the step changes anything in the cluster.
+func (w *watch) changes() bool {
+	return len(w.step.Delete)+len(w.step.Apply)+len(w.step.Label)+len(w.step.Create) > 0
 }
 
 // conclude makes the findings of the newest round, and tells whether they are what the round promised.
