@@ -141,7 +141,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer stop()
-	if len(w.sentinels) > 0 {
+	if len(w.sentinels) > 0 && !w.crowded {
 		watching.Go(func() { w.watchSentinels(watchCtx, w.aims, w.step.Cells, w.sentinels, w.changed) })
 	}
 	if w.changes() && number > 0 && len(w.sentinels) == 0 {
