@@ -66,6 +66,8 @@ type Pods interface {
 	LabelPod(ctx context.Context, namespace, name string, labels map[string]*string) error
 	// Agent is the way to talk to the agent in a pod that runs.
 	Agent(pod Pod) Agent
+	// Streams is how many agents can be talked to at once.
+	Streams() int
 }
 
 // Policies are the NetworkPolicies in the namespaces of a run.
