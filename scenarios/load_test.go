@@ -117,6 +117,12 @@ func TestLoadReports(t *testing.T) {
 			want: []string{
 				`sound.yaml:34: steps[1].expect[0]: "clinet" can't knock, only pods and external hosts can: did you mean "client"?`,
 			}},
+		{name: "an axis that nobody knows", old: "about: A sound scenario.", new: "about: A sound scenario.\naxes: [end-ports]",
+			want: []string{`sound.yaml:5: axes[0]: "end-ports" is not allowed here: did you mean "end-port"?`}},
+		{name: "an axis that every cell shows by itself", old: "  - name: second", new: "  - name: second\n    axes: ipv6",
+			want: []string{`sound.yaml:31: steps[1].axes: "ipv6" is not allowed here: there is ` + strings.Join(AxisName("").Values(), ", ")}},
+		{name: "an axis that a line repeats", old: "to: server, outcome: connected", new: "to: server, outcome: connected, axes: [end-port, end-port]",
+			want: []string{`sound.yaml:34: steps[1].expect[0].axes[1]: the axis "end-port" is already in the list: remove one`}},
 		{name: "a target that nobody declared", old: "to: server,", new: "to: sever,",
 			want: []string{
 				`sound.yaml:34: steps[1].expect[0]: "sever" names nothing in this scenario: did you mean "server"?`,

@@ -18,6 +18,8 @@ type Scenario struct {
 	Metadata Metadata `json:"metadata"`
 	// About says in a sentence or two what the scenario shows.
 	About string `json:"about"`
+	// Axes are what the scenario is about, for judging a cluster axis by axis. They count from the first policy on.
+	Axes []AxisName `json:"axes,omitempty" one:"true"`
 	// Variables are CIDRs and addresses that policies refer to as $(name). `--set name=value` replaces them.
 	Variables []Variable `json:"variables,omitempty" key:"Name"`
 	// External are hosts outside the cluster. Their addresses are variables too. A run skips a scenario that has some unless it is told
