@@ -4,9 +4,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 )
 
 // AxesOf lists what a cell of an expansion is about, in the order of [Axes]. These are
@@ -15,7 +12,8 @@ import (
 //   - those of the step, and those of the line that states the cell's expectation, also where it was kept from an earlier step;
 //   - the changes that the cell's expectation goes back to: of policies, of labels, and the birth of a pod under policies. A change
 //     belongs to the cells whose expectation it altered, in its own step and in all later ones;
-//   - what the cell itself shows: direction, protocol, family, path, and the placement if the scenario asks for one.
+//   - what the policies in force rest on at the ends of the cell: directions, selectors, peers, ports, rules;
+//   - what the cell itself shows: protocol, family, path, and the placement if the scenario asks for one.
 //
 // The arguments step and cell are indexes in the expansion.
 func AxesOf(expansion *Expansion, step, cell int) []Axis {
@@ -30,7 +28,7 @@ func AxesOf(expansion *Expansion, step, cell int) []Axis {
 	}
 	names = append(names, c.declared...)
 	names = append(names, c.changes...)
-	names = append(names, at.world.directions(c)...)
+	names = append(names, at.world.policyAxes(c)...)
 	names = append(names, at.world.way(c)...)
 	names = append(names, at.world.placement(c)...)
 	return slices.DeleteFunc(Axes(), func(axis Axis) bool { return !slices.Contains(names, axis.Name) })
@@ -82,42 +80,6 @@ func (e *expander) changesOf(key cellKey, now decision) []AxisName {
 		return before.changes
 	}
 	return slices.Concat(before.changes, e.changing)
-}
-
-// directions says in which directions policies in force isolate the ends of a cell.
-func (w *world) directions(c Cell) []AxisName {
-	var names []AxisName
-	if c.From.Kind == EndpointPod && w.isolated(c.From.Name, networkingv1.PolicyTypeEgress) {
-		names = append(names, AxisEgress)
-	}
-	if slices.ContainsFunc(w.receivers(c.To), func(pod string) bool { return w.isolated(pod, networkingv1.PolicyTypeIngress) }) {
-		names = append(names, AxisIngress)
-	}
-	return names
-}
-
-// isolated reports whether a policy in force selects a pod for a direction.
-func (w *world) isolated(name string, direction networkingv1.PolicyType) bool {
-	pod, ok := w.pods[name]
-	if !ok {
-		return false
-	}
-	namespace := w.scenario.pod(name).Namespace
-	for _, policy := range w.policies {
-		selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
-		if err == nil && policy.Namespace == namespace && selector.Matches(labels.Set(pod.labels)) && governs(policy, direction) {
-			return true
-		}
-	}
-	return false
-}
-
-// governs reports whether a policy is about a direction, with the API server's default of policyTypes.
-func governs(policy *networkingv1.NetworkPolicy, direction networkingv1.PolicyType) bool {
-	if len(policy.Spec.PolicyTypes) > 0 {
-		return slices.Contains(policy.Spec.PolicyTypes, direction)
-	}
-	return direction == networkingv1.PolicyTypeIngress || len(policy.Spec.Egress) > 0
 }
 
 // receivers are the pods that a knock may end at.
