@@ -171,7 +171,8 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	return context.Cause(ctx)
 }
 
-// hopeful are the cells that may still become what is expected: not those whose pods did not start or are gone.
+// hopeful are the cells that may still become what is expected: not those whose pods did not start or are gone, nor those of a protocol that
+// the kernel lacks.
 func (w *watch) hopeful() []int {
 	gone := map[string]bool{}
 	for name, pod := range w.book.pods {
@@ -179,7 +180,8 @@ func (w *watch) hopeful() []int {
 	}
 	return slices.DeleteFunc(slices.Clone(w.cells), func(i int) bool {
 		a := w.aims[i]
-		return a.obstacle != "" || gone[a.source] || gone[a.target]
+		unsupported := i < len(w.last.table) && w.last.table[i].asked && w.last.table[i].result.Outcome == probe.Unsupported
+		return a.obstacle != "" || gone[a.source] || gone[a.target] || unsupported
 	})
 }
 

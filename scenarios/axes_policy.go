@@ -129,6 +129,9 @@ func rulesAxes(rules []policyRule) []AxisName {
 		if len(rule.peers) > 1 {
 			names = append(names, AxisSeveralPeers)
 		}
+		if len(rule.ports) > 0 {
+			names = append(names, AxisPorts)
+		}
 		if len(rule.ports) > 1 {
 			names = append(names, AxisSeveralPorts)
 		}
@@ -200,11 +203,10 @@ func portAxes(port networkingv1.NetworkPolicyPort) []AxisName {
 	case port.Port == nil:
 	case port.Port.Type == intstr.String:
 		names = append(names, AxisNamedPort)
+	case port.EndPort != nil:
+		names = append(names, AxisEndPort)
 	default:
 		names = append(names, AxisPortNumber)
-	}
-	if port.EndPort != nil {
-		names = append(names, AxisEndPort)
 	}
 	if port.Protocol == nil {
 		names = append(names, AxisProtocolDefault)

@@ -66,6 +66,7 @@ const (
 	AxisIPBlockExcept AxisName = "ip-block-except"
 	AxisSeveralPeers  AxisName = "several-peers"
 
+	AxisPorts             AxisName = "ports"
 	AxisPortNumber        AxisName = "port-number"
 	AxisSeveralPorts      AxisName = "several-ports"
 	AxisNamedPort         AxisName = "named-port"
@@ -155,6 +156,8 @@ var axes = []Axis{
 	{Name: AxisSeveralPeers, Title: "several peers", Group: GroupPeer,
 		About: "The peers of a rule are alternatives: any of them is enough, also a namespaceSelector and a podSelector in two items."},
 
+	{Name: AxisPorts, Title: "ports of a rule", Group: GroupPort,
+		About: "A rule with ports, however they are written, admits these alone."},
 	{Name: AxisPortNumber, Title: "port number", Group: GroupPort,
 		About: "A rule with a port admits that port of the pod, and no other."},
 	{Name: AxisSeveralPorts, Title: "several ports", Group: GroupPort,

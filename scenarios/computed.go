@@ -194,8 +194,11 @@ func (w *world) cluster() policy.Cluster {
 			ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, Labels: w.pods[pod.Name].labels},
 			Spec: corev1.PodSpec{
 				NodeName: w.scenario.nodeOf(pod.Name), HostNetwork: pod.HostNetwork,
-				Containers: []corev1.Container{{Name: "probe", Ports: containerPorts(pod.Ports)}},
+				Containers: []corev1.Container{{Name: "probe", Ports: containerPorts(pod.firstPorts())}},
 			},
+		}
+		if len(pod.SidecarPorts) > 0 {
+			object.Spec.Containers = append(object.Spec.Containers, corev1.Container{Name: "sidecar", Ports: containerPorts(pod.SidecarPorts)})
 		}
 		if !pod.HostNetwork {
 			addresses.assign(&object)

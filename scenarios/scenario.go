@@ -81,6 +81,8 @@ type Pod struct {
 	Labels    map[string]string `json:"labels,omitempty"`
 	// Ports are those that the pod listens on and declares.
 	Ports []Port `json:"ports,omitempty"`
+	// SidecarPorts are ports that a second container of the pod declares. The pod listens on them too, and the [Loader] adds them to Ports.
+	SidecarPorts []Port `json:"sidecarPorts,omitempty"`
 	// SameNodeAs names the pod whose node this one shares.
 	SameNodeAs string `json:"sameNodeAs,omitempty"`
 	// OtherNodeThan names a pod whose node this one must not share.

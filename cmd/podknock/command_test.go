@@ -11,6 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/podknock/podknock/scenarios"
 )
 
 var update = flag.Bool("update", false, "write golden files and the reference instead of comparing with them")
@@ -84,6 +86,21 @@ func TestListHasALineForEachScenario(t *testing.T) {
 		g.Expect(entry.Suite).NotTo(BeEmpty())
 		g.Expect(entry.About).NotTo(BeEmpty())
 	}
+}
+
+func TestCoverageHasALineForEachAxis(t *testing.T) {
+	g := NewWithT(t)
+	code, out, _ := podknock(t, "list", "--coverage")
+	g.Expect(code).To(Equal(exitOK))
+	compareWithGolden(t, "testdata/coverage.txt", out)
+
+	_, out, _ = podknock(t, "list", "--coverage", "deny-all-ingress", "-o", "json")
+	var all []scenarios.Coverage
+	g.Expect(json.Unmarshal([]byte(out), &all)).To(Succeed())
+	g.Expect(all).To(HaveLen(len(scenarios.Axes())))
+	g.Expect(all[0].Axis.Name).To(Equal(scenarios.AxisIngress))
+	g.Expect(all[0].Scenarios).To(Equal([]string{"deny-all-ingress"}))
+	g.Expect(all[1].Scenarios).To(BeEmpty(), "it has no egress policy")
 }
 
 func TestShowLooksAsInTheGoldenFile(t *testing.T) {
