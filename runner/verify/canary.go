@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,7 +147,7 @@ var sampleTiming = probe.Timing{Sockets: 1, Confirm: -1, ICMPWait: -1}
 
 // watchCanary samples the cells until each has been blocked for long enough, or the bound has passed. Once a cell is blocked, the engine is
 // awake, and the others get only some more time.
-func watchCanary(ctx context.Context, cells []canaryCell, applied time.Time, timeout time.Duration) error {
+func watchCanary(ctx context.Context, cells []canaryCell, begun time.Time, timeout time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
@@ -156,7 +157,7 @@ func watchCanary(ctx context.Context, cells []canaryCell, applied time.Time, tim
 		knocks[i] = cells[i].question
 	}
 	var mu sync.Mutex
-	bound := applied.Add(timeout)
+	bound := begun.Add(timeout)
 	settled := make(chan struct{})
 	settle := sync.OnceFunc(func() { close(settled) })
 	take := func(number int, replies []reply) {
@@ -172,7 +173,7 @@ func watchCanary(ctx context.Context, cells []canaryCell, applied time.Time, tim
 			}
 			since, stands := cells[i].blockedSince()
 			all = all && stands
-			if early := applied.Add(since).Add(max(canaryStragglers, canaryFactor*since)); stands && early.Before(bound) {
+			if early := begun.Add(since).Add(max(canaryStragglers, canaryFactor*since)); stands && early.Before(bound) {
 				bound = early
 			}
 		}
@@ -187,7 +188,7 @@ func watchCanary(ctx context.Context, cells []canaryCell, applied time.Time, tim
 		select {
 		case slots <- struct{}{}:
 			mu.Lock()
-			number, start := len(cells[0].seen), time.Since(applied)
+			number, start := len(cells[0].seen), time.Since(begun)
 			for i := range cells {
 				cells[i].seen = append(cells[i].seen, canarySample{start: start})
 			}
@@ -262,22 +263,41 @@ func (g *ground) runCanary(ctx context.Context, asked []canaryQuestion) ([]canar
 	if len(open) == 0 {
 		return shut, context.Cause(ctx)
 	}
-	for i := range canaryForms {
-		if _, err := g.cluster.ApplyPolicy(ctx, canaryForms[i].policy(g)); err != nil {
-			return nil, fmt.Errorf("apply the canary policy %s: %w", canaryForms[i].role, err)
-		}
-	}
-	if err := watchCanary(ctx, open, time.Now(), g.options.CanaryTimeout); err != nil {
+	applied, err := g.releaseCanary(ctx, open)
+	if err != nil {
 		return nil, err
 	}
-	if err := g.concludeCanary(ctx, open); err != nil {
+	if err := g.concludeCanary(ctx, open, applied); err != nil {
 		return nil, err
 	}
 	return append(open, shut...), nil
 }
 
+// releaseCanary applies the policies while the cells are sampled, and returns when they hold or the bound has passed, with the time from the
+// first sample to each policy's acceptance by the API server.
+func (g *ground) releaseCanary(ctx context.Context, cells []canaryCell) (map[role]time.Duration, error) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	start := time.Now()
+	group.Go(func() error { return watchCanary(groupCtx, cells, start, g.options.CanaryTimeout) })
+	var mu sync.Mutex
+	applied := map[role]time.Duration{}
+	for i := range canaryForms {
+		form := &canaryForms[i]
+		group.Go(func() error {
+			if _, err := g.cluster.ApplyPolicy(groupCtx, form.policy(g)); err != nil {
+				return fmt.Errorf("apply the canary policy %s: %w", form.role, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			applied[form.role] = time.Since(start)
+			return nil
+		})
+	}
+	return applied, group.Wait()
+}
+
 // concludeCanary asks once more, with the evidence of both ends, and alone where it is doubtful who refused.
-func (g *ground) concludeCanary(ctx context.Context, cells []canaryCell) error {
+func (g *ground) concludeCanary(ctx context.Context, cells []canaryCell, applied map[role]time.Duration) error {
 	knocks := make([]question, len(cells))
 	for i := range cells {
 		knocks[i] = cells[i].question
@@ -291,8 +311,8 @@ func (g *ground) concludeCanary(ctx context.Context, cells []canaryCell) error {
 		cells[i].last = last[i]
 		since, stands := cells[i].blockedSince()
 		cells[i].denied = last[i].blocked()
-		if cells[i].denied && stands {
-			cells[i].since = since
+		if form := cells[i].form; cells[i].denied && stands && form != nil {
+			cells[i].since = max(0, since-applied[form.role])
 		}
 	}
 	return context.Cause(ctx)

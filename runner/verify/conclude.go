@@ -63,13 +63,33 @@ func (v *verification) sumUpSuite(suite *runner.Report) {
 	for i := range suite.Scenarios {
 		scenario := &suite.Scenarios[i]
 		s.Scenarios = append(s.Scenarios, SuiteScenario{
-			Name: scenario.Name, Mark: scenario.Mark, Counts: scenario.Counts, Elapsed: scenario.Elapsed, Error: scenario.Error,
+			Name: scenario.Name, Mark: scenario.Mark, Counts: scenario.Counts, Elapsed: scenario.Elapsed, Error: errorOf(scenario),
 		})
 		v.note(scenario.Notes...)
 	}
 	v.note(suite.Notes...)
 	v.report.Counts = v.report.Counts.Sum(suite.Counts)
 	v.report.Changes = changeLatencies(suite)
+}
+
+// errorOf says why a scenario, or the first of its pods or cells that could not take part, was not tested. Empty if everything was.
+func errorOf(scenario *runner.ScenarioResult) string {
+	if scenario.Error != "" {
+		return scenario.Error
+	}
+	for i := range scenario.Pods {
+		if pod := &scenario.Pods[i]; pod.Problem != "" {
+			return fmt.Sprintf("pod %q: %s", pod.Name, pod.Problem)
+		}
+	}
+	for i := range scenario.Steps {
+		for j := range scenario.Steps[i].Cells {
+			if cell := &scenario.Steps[i].Cells[j]; cell.Mark == runner.MarkError {
+				return cell.ID + ": " + cell.Why
+			}
+		}
+	}
+	return ""
 }
 
 // countStages counts what the stages before the suite have checked.

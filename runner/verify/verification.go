@@ -203,6 +203,9 @@ func (v *verification) cleanUp(ctx context.Context) runner.CleanUp {
 	return runner.CleanUp{Elapsed: time.Since(start), Leftovers: leftovers}
 }
 
+// suiteParallel is the number of scenarios that run at once: they are small, and most of their time is waiting. The bound on pods holds too.
+const suiteParallel = 12
+
 // suite runs the plan while the pods of the stages before are deleted. It returns when both have ended.
 func (v *verification) suite(ctx context.Context, g *ground) *runner.Report {
 	options := v.options.Runner
@@ -211,6 +214,9 @@ func (v *verification) suite(ctx context.Context, g *ground) *runner.Report {
 		options.MaxPods = runner.DefaultMaxPods
 	}
 	options.MaxPods = max(1, options.MaxPods-v.cluster.now())
+	if options.Parallel <= 0 {
+		options.Parallel = suiteParallel
+	}
 	var closing sync.WaitGroup
 	closing.Go(func() { g.close(ctx) })
 	var result *runner.Report

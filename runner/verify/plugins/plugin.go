@@ -67,7 +67,7 @@ type product struct {
 	name string
 	// workloads are the names of its DaemonSets and Deployments, images the last parts of its images' names.
 	workloads, images []string
-	// main is the container whose image's tag is the version; empty means the first.
+	// main is the container whose image's tag is the version; empty means that with one of the images, or the first.
 	main string
 	// enforces says what a workload of it does, none if it is nil and enforcement is EnforcesNothing.
 	enforcement Enforcement
@@ -102,8 +102,11 @@ func (p *product) plugin(inventory *Inventory, work *workload) Plugin {
 	}
 	if len(work.spec.Containers) > 0 {
 		main := &work.spec.Containers[0]
-		if named := work.container(p.main); named != nil {
-			main = named
+		for _, name := range append([]string{p.main}, p.images...) {
+			if named := work.container(name); named != nil {
+				main = named
+				break
+			}
 		}
 		plugin.Version = tag(main.Image)
 	}

@@ -147,8 +147,7 @@ func lookKindnet(_ *Inventory, _ *workload, plugin *Plugin) {
 
 func lookFlannel(_ *Inventory, work *workload, plugin *Plugin) {
 	if work.container("kube-network-policies") != nil {
-		plugin.Enforcement = Enforces
-		plugin.note("kube-network-policies runs beside it and enforces policies")
+		plugin.note("kube-network-policies runs in the same pods and enforces policies")
 	}
 }
 
