@@ -72,6 +72,10 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 		return err
 	}
 	options.Runner.Expires = clusterOptions.Expires
+	before, err := f.before()
+	if err != nil {
+		return err
+	}
 	if err := f.outputs.open(); err != nil {
 		return err
 	}
@@ -84,6 +88,10 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 	options.Runner.Progress = progress.Event
 	result := f.carryOut(ctx, plan, options, clusterOptions)
 	progress.Close()
+	if before != nil {
+		comparison := verify.Compare(before, result)
+		result.Comparison = &comparison
+	}
 	return f.conclude(command, result)
 }
 
@@ -119,6 +127,22 @@ func (f *verifyFlags) plan() (verify.Options, *runner.Plan, error) {
 	}
 	plan, err := runner.NewPlan(found, options.Runner)
 	return options, plan, err
+}
+
+// before reads the verification to compare with, before the run, so that a mistake shows at once. It is nil if there is none.
+func (f *verifyFlags) before() (*verify.Report, error) {
+	if f.compare == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(f.compare)
+	if err != nil {
+		return nil, fmt.Errorf("--compare: %w", err)
+	}
+	before, err := verify.ReadReport(data)
+	if err != nil {
+		return nil, fmt.Errorf("--compare %q: %w", f.compare, err)
+	}
+	return before, nil
 }
 
 // check reports values of flags that cannot be meant.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 
 	"github.com/podknock/podknock/runner/verify"
 )
@@ -44,7 +45,7 @@ func VerifyMarkdown(w io.Writer, r *verify.Report) error {
 			t.line(0, "- %s", inline(line))
 		}
 	}
-	for _, section := range verifySections(r) {
+	for _, section := range slices.Concat(comparisonSections(r.Comparison), verifySections(r)) {
 		t.gap()
 		t.line(0, "| %s | |", section.title)
 		t.line(0, "|---|---|")

@@ -24,14 +24,9 @@ func VerifyText(w io.Writer, r *verify.Report, options Options) error {
 			t.line(2, "%s", line)
 		}
 	}
+	t.sections(comparisonSections(r.Comparison))
 	t.axes(r.Axes)
-	for _, section := range verifySections(r) {
-		t.gap()
-		t.line(0, "%s", section.title)
-		for _, row := range section.rows {
-			t.line(2, "%s  %s", pad(row[0], titleColumn), row[1])
-		}
-	}
+	t.sections(verifySections(r))
 	t.gap()
 	for _, line := range verifySummary(r) {
 		t.line(0, "%s", line)
@@ -41,6 +36,16 @@ func VerifyText(w io.Writer, r *verify.Report, options Options) error {
 	}
 	_, err := w.Write(t.Bytes())
 	return err
+}
+
+func (t *text) sections(sections []verifySection) {
+	for _, section := range sections {
+		t.gap()
+		t.line(0, "%s", section.title)
+		for _, row := range section.rows {
+			t.line(2, "%s  %s", pad(row[0], titleColumn), row[1])
+		}
+	}
 }
 
 // Widths of columns.

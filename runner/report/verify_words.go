@@ -194,3 +194,37 @@ func verifySummary(r *verify.Report) []string {
 	}
 	return append(append(lines, line), cleanUp(run)...)
 }
+
+// comparisonSections say what has changed, regressions first.
+func comparisonSections(c *verify.Comparison) []verifySection {
+	if c == nil {
+		return nil
+	}
+	since := clean("since run " + c.Run)
+	var sections []verifySection
+	for _, part := range []struct {
+		title string
+		list  []verify.Difference
+	}{{"worse", c.Regressions}, {"better", c.Improvements}, {"changed", c.Changes}} {
+		section := verifySection{title: part.title + " " + since}
+		for _, d := range part.list {
+			section.rows = append(section.rows, [2]string{
+				clean(fmt.Sprintf("%s %s", d.Kind, d.Subject)), clean(fmt.Sprintf("%s, was %s", orNone(d.New), orNone(d.Old))),
+			})
+		}
+		if len(section.rows) > 0 {
+			sections = append(sections, section)
+		}
+	}
+	if len(sections) == 0 {
+		sections = append(sections, verifySection{title: "nothing has changed " + since, rows: nil})
+	}
+	return sections
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "not there"
+	}
+	return text
+}

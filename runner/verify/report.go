@@ -32,6 +32,9 @@ type Report struct {
 	// Headline is the answer.
 	Headline Headline `json:"headline"`
 
+	// Comparison is what has changed since another verification. Nil if none was given.
+	Comparison *Comparison `json:"comparison,omitempty"`
+
 	Preflight Preflight `json:"preflight"`
 	Path      Path      `json:"path"`
 	Canary    Canary    `json:"canary"`
@@ -133,7 +136,7 @@ const (
 )
 
 // ExitCode is what the report means to a script: 4 if something is left behind, else 3 if it was interrupted, else 1 if something is not
-// enforced or no path works, else 3 if too little could be tested, else 0. Axes that are not tested for a stated reason, or that nothing in
+// enforced, no path works, or something has become worse since the verification that it is compared with, else 3 if too little could be tested, else 0. Axes that are not tested for a stated reason, or that nothing in
 // the cluster supports, count as nothing.
 func (r *Report) ExitCode() int {
 	switch {
@@ -141,6 +144,9 @@ func (r *Report) ExitCode() int {
 		return ExitLeftovers
 	case r.Interrupted:
 		return exitInterruption
+	}
+	if r.Comparison != nil && len(r.Comparison.Regressions) > 0 {
+		return ExitNotEnforced
 	}
 	switch r.Headline.Conclusion {
 	case ConcludedDefective, ConcludedUnexplained, ConcludedNotEnforced, ConcludedPath:
