@@ -11,7 +11,7 @@ import (
 //   - the axes that the scenario declares, once a policy is or was in force: before that, a cell says nothing about policies;
 //   - those of the step, and those of the line that states the cell's expectation, also where it was kept from an earlier step;
 //   - the changes that the cell's expectation goes back to: of policies, of labels, and the birth of a pod under policies. A change
-//     belongs to the cells whose expectation it altered, in its own step and in all later ones;
+//     belongs to the cells whose expectation it altered, in its own step and in all later ones; the deletion of a policy to all cells;
 //   - what the policies in force rest on at the ends of the cell: directions, selectors, peers, ports, rules;
 //   - what the cell itself shows: protocol, family, path, and the placement if the scenario asks for one.
 //
@@ -76,10 +76,13 @@ func (e *expander) changesOf(key cellKey, now decision) []AxisName {
 		}
 		return nil
 	}
-	if before.expected == now.expected {
-		return before.changes
+	switch {
+	case before.expected != now.expected:
+		return slices.Concat(before.changes, e.changing)
+	case slices.Contains(e.changing, AxisPolicyDelete):
+		return append(slices.Clone(before.changes), AxisPolicyDelete) // what other policies say has to stay
 	}
-	return slices.Concat(before.changes, e.changing)
+	return before.changes
 }
 
 // receivers are the pods that a knock may end at.
@@ -113,19 +116,20 @@ func (w *world) way(c Cell) []AxisName {
 	case EndpointPod:
 		names = append(names, AxisPodIP)
 	case EndpointService:
-		names = append(names, AxisClusterIP)
+		names = append(names, AxisTranslated, AxisClusterIP)
 	case EndpointServiceName:
 		names = append(names, AxisServiceName)
 		if w.scenario.service(c.To.Name).Type == Headless {
 			names = append(names, AxisHeadless)
 		} else {
-			names = append(names, AxisClusterIP)
+			names = append(names, AxisTranslated, AxisClusterIP)
 		}
 	case EndpointNodePort:
-		names = append(names, AxisNodePort)
+		names = append(names, AxisTranslated, AxisNodePort)
 	case EndpointNode:
 		names = append(names, AxisNodeIP)
 	case EndpointDNS:
+		names = append(names, AxisDNS)
 		if c.Protocol == corev1.ProtocolTCP {
 			names = append(names, AxisDNSTCP)
 		} else {

@@ -17,15 +17,17 @@ func (w *world) policyAxes(c Cell) []AxisName {
 		return nil
 	}
 	names := []AxisName{AxisPolicySelector}
-	egress, ingress := false, false
+	egress, ingress, answers := false, false, false
 	if c.From.Kind == EndpointPod {
 		var found []AxisName
 		found, egress = w.endAxes(c.From.Name, networkingv1.PolicyTypeEgress)
 		names = append(names, found...)
+		answers = len(w.isolating(c.From.Name, networkingv1.PolicyTypeIngress)) > 0
 	}
 	for _, pod := range w.receivers(c.To) {
 		found, isolated := w.endAxes(pod, networkingv1.PolicyTypeIngress)
 		names, ingress = append(names, found...), ingress || isolated
+		answers = answers || len(w.isolating(pod, networkingv1.PolicyTypeEgress)) > 0
 	}
 	if egress {
 		names = append(names, AxisEgress)
@@ -35,6 +37,9 @@ func (w *world) policyAxes(c Cell) []AxisName {
 	}
 	if egress && ingress {
 		names = append(names, AxisBothEnds)
+	}
+	if answers {
+		names = append(names, AxisReplies)
 	}
 	return names
 }

@@ -97,11 +97,13 @@ const (
 	AxisOtherNode AxisName = "other-node"
 
 	AxisPodIP       AxisName = "pod-ip"
+	AxisTranslated  AxisName = "translated-address"
 	AxisClusterIP   AxisName = "cluster-ip"
 	AxisHeadless    AxisName = "headless"
 	AxisServiceName AxisName = "service-name"
 	AxisNodePort    AxisName = "node-port"
 	AxisNodeIP      AxisName = "node-ip"
+	AxisDNS         AxisName = "dns"
 	AxisDNSUDP      AxisName = "dns-udp"
 	AxisDNSTCP      AxisName = "dns-tcp"
 	AxisExternal    AxisName = "external"
@@ -207,6 +209,8 @@ var axes = []Axis{
 		About: "Policies govern the traffic between pods of different nodes."},
 
 	{Name: AxisPodIP, Title: "pod IP", Group: GroupPath, Implied: true, About: "Policies govern knocks on a pod's address."},
+	{Name: AxisTranslated, Title: "translated address", Group: GroupPath, Implied: true,
+		About: "Policies govern knocks on an address that stands for a pod, that of a Service or of a node's port."},
 	{Name: AxisClusterIP, Title: "ClusterIP", Group: GroupPath, Implied: true,
 		About: "Policies govern knocks on a Service's address, by the pod behind it and its port."},
 	{Name: AxisHeadless, Title: "headless Service", Group: GroupPath, Implied: true,
@@ -217,6 +221,7 @@ var axes = []Axis{
 		About: "Policies govern knocks on a node's port that belongs to a Service, by the pod behind it."},
 	{Name: AxisNodeIP, Title: "address of a node", Group: GroupPath, Implied: true,
 		About: "Egress policies govern knocks on the address of another node."},
+	{Name: AxisDNS, Title: "DNS", Group: GroupPath, Implied: true, About: "Egress policies govern questions to the cluster's DNS."},
 	{Name: AxisDNSUDP, Title: "DNS over UDP", Group: GroupPath, Implied: true, About: "Egress policies govern DNS over UDP."},
 	{Name: AxisDNSTCP, Title: "DNS over TCP", Group: GroupPath, Implied: true, About: "Egress policies govern DNS over TCP."},
 	{Name: AxisExternal, Title: "outside the cluster", Group: GroupPath, Implied: true,
@@ -224,7 +229,7 @@ var axes = []Axis{
 
 	{Name: AxisPolicyCreate, Title: "new policy", Group: GroupLifecycle, About: "A new policy takes effect."},
 	{Name: AxisPolicyUpdate, Title: "changed policy", Group: GroupLifecycle, About: "The change of a policy takes effect."},
-	{Name: AxisPolicyDelete, Title: "deleted policy", Group: GroupLifecycle, About: "A deleted policy has no effect any more."},
+	{Name: AxisPolicyDelete, Title: "deleted policy", Group: GroupLifecycle, About: "A deleted policy has no effect any more, and the others keep theirs."},
 	{Name: AxisPodLabelChange, Title: "changed label of a pod", Group: GroupLifecycle,
 		About: "Policies follow the labels that a pod has at the moment."},
 	{Name: AxisNamespaceLabelChange, Title: "changed label of a namespace", Group: GroupLifecycle,

@@ -1,7 +1,5 @@
 package scenarios
 
-import "slices"
-
 // Coverage is an axis and the scenarios that try it.
 type Coverage struct {
 	Axis Axis `json:"axis"`
@@ -50,15 +48,4 @@ func (s *Scenario) tries() (map[AxisName]bool, error) {
 		}
 	}
 	return tried, nil
-}
-
-// Declares reports whether a scenario names an axis itself, in any of its lists.
-func (s *Scenario) Declares(name AxisName) bool {
-	if slices.Contains(s.Axes, name) {
-		return true
-	}
-	return slices.ContainsFunc(s.Steps, func(step Step) bool {
-		return slices.Contains(step.Axes, name) ||
-			slices.ContainsFunc(step.Expect.List, func(e Expectation) bool { return slices.Contains(e.Axes, name) })
-	})
 }

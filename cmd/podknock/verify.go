@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -160,9 +159,7 @@ func (f *verifyFlags) carryOut(ctx context.Context, plan *runner.Plan, options v
 // conclude writes the report and returns what it means to a script.
 func (f *verifyFlags) conclude(command *cobra.Command, result *verify.Report) error {
 	err := f.outputs.writeWith(command.OutOrStdout(), func(out io.Writer, format report.Format, options report.Options) error {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(result)
+		return report.WriteVerification(out, format, result, options)
 	})
 	if err != nil {
 		return failure{verify.ExitCannotTell, err}

@@ -34,23 +34,12 @@ func (v *verification) conclude(suite *runner.Report) {
 // judge judges the suite. Paths that fail while everything is enforced are the answer too: such an installation has not worked.
 func (v *verification) judge(suite *runner.Report) {
 	r := v.report
-	r.Headline = r.suiteHeadline(suite)
+	Judge(r, Evidence{Run: suite, Expansions: v.expansions()})
 	if r.Headline.Conclusion == ConcludedEnforced && r.Path.Status == StatusFail {
 		enforced := r.Headline.Text
 		r.Headline = r.noPath()
 		r.Headline.Text += " " + enforced
 	}
-}
-
-// suiteHeadline is the answer of the suite as a whole.
-func (r *Report) suiteHeadline(suite *runner.Report) Headline {
-	switch counts := suite.Counts; {
-	case counts.Fail > 0:
-		return Headline{Conclusion: ConcludedUnexplained, Text: fmt.Sprintf("Policies are enforced, but %d knocks found something else than they should.", counts.Fail), Unexplained: counts.Fail}
-	case suite.Error != "" || counts.Error+counts.Inconclusive > 0 || counts.Pass == 0:
-		return Headline{Conclusion: ConcludedUnknown, Text: fmt.Sprintf("%d knocks found what they should, %d could not be tested or proved nothing.", counts.Pass, counts.Error+counts.Inconclusive)}
-	}
-	return Headline{Conclusion: ConcludedEnforced, Text: fmt.Sprintf("Policies are enforced on every node: all of %d knocks found what they should.", suite.Counts.Pass)}
 }
 
 // expansions are those of the scenarios that were run, for the families that probe pods have.

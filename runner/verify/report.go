@@ -96,6 +96,8 @@ type Headline struct {
 	Explanations []Explanation `json:"explanations,omitempty"`
 	// Accused are the axes of an unexplained run: the smallest set that covers the failing cells.
 	Accused []scenarios.AxisName `json:"accused,omitempty"`
+	// Nearest is the known defect that comes nearest to explaining an unexplained run, and is not what the engine has. Nil where none is near.
+	Nearest *Explanation `json:"nearest,omitempty"`
 	// Explained and Unexplained count failing cells.
 	Explained   int `json:"explained,omitempty"`
 	Unexplained int `json:"unexplained,omitempty"`
