@@ -33,7 +33,10 @@ type Bench struct {
 const RightEngine = "kube-network-policies"
 
 // World are the arguments that name the lab's hosts outside the cluster.
-var World = []string{"--external", "inside=192.0.2.10", "--external", "excluded=192.0.2.11", "--external", "outside=203.0.113.10"}
+var World = []string{
+	"--external", "inside=192.0.2.10", "--external", "inside=2001:db8:1::10", "--external", "excluded=192.0.2.11",
+	"--external", "excluded=2001:db8:1::11", "--external", "outside=203.0.113.10", "--external", "outside=2001:db8:2::10",
+}
 
 // Result is what the verifier said of an engine.
 type Result struct {
