@@ -325,7 +325,7 @@ func (w *watch) latency() Latency {
 			deny = append(deny, latency)
 		}
 	}
-	return newLatency(allow, deny)
+	return NewLatency(allow, deny)
 }
 
 // changedBy names who last wrote an object, as far as it says so.

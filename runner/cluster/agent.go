@@ -231,3 +231,17 @@ func (a *agent) Introduction(ctx context.Context) (introduction probe.Agent, err
 	})
 	return introduction, err
 }
+
+// Held counts the connections that the agent holds, see [probe.Attempt.Hold].
+func (a *agent) Held(ctx context.Context) (held int, err error) {
+	err = a.ask(ctx, func(client *probe.ControlClient) (err error) {
+		held, err = client.Held(ctx)
+		return err
+	})
+	return held, err
+}
+
+// Release makes the agent ask the second question on all connections that it holds.
+func (a *agent) Release(ctx context.Context) error {
+	return a.ask(ctx, func(client *probe.ControlClient) error { return client.Release(ctx) })
+}
