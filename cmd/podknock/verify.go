@@ -45,7 +45,7 @@ func newVerifyCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	flags := &verifyFlags{
-		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command), pods: addPodFlags(command), outputs: addOutputFlags(command),
+		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command, runInNamespace), pods: addPodFlags(command), outputs: addOutputFlags(command),
 	}
 	set := command.Flags()
 	set.IntVar(&flags.peers, "peers", verify.DefaultPeers, "other nodes that each node is tested with; with more nodes a sample is taken, and the report says what it may miss")
@@ -66,7 +66,7 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 		return err
 	}
 	clusterOptions := cluster.Options{
-		Run: options.Runner.Run, Token: cluster.NewToken(), Owner: owner(), Process: cluster.ThisProcess(),
+		Run: options.Runner.Run, Token: cluster.NewToken(), Owner: ownerName(localUser(), f.connection.configuredUser()), Process: cluster.ThisProcess(),
 		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Runner.Tenant, Kept: f.keep, Channel: cluster.Channel(f.channel),
 	}
 	if err := f.pods.apply(&clusterOptions); err != nil {
@@ -171,7 +171,7 @@ func (f *verifyFlags) carryOut(ctx context.Context, plan *runner.Plan, options v
 	if err != nil {
 		return failed(err)
 	}
-	clusterOptions.Context = f.connection.context()
+	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if apierrors.IsForbidden(err) {
 		if missing, asked := cluster.MissingRights(ctx, config, clusterOptions); asked == nil && len(missing) > 0 {

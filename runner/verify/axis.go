@@ -97,8 +97,8 @@ type ChangeLatency struct {
 
 // Trait is a behaviour that the NetworkPolicy API leaves to the plugin.
 type Trait struct {
-	// Axis is the unjudged axis that it belongs to.
-	Axis  scenarios.AxisName `json:"axis"`
+	// Axis is the unjudged axis that it belongs to, empty where there is none.
+	Axis  scenarios.AxisName `json:"axis,omitempty"`
 	Title string             `json:"title"`
 	// Found says in a short sentence what this plugin does, or why nobody knows.
 	Found string `json:"found"`

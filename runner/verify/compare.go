@@ -59,8 +59,8 @@ func (c *Comparison) ranked(kind DifferenceKind, subject, old, current string, r
 	was, is := ranks[old], ranks[current]
 	switch {
 	case was == 0 || is == 0 || was == is:
-		// What is new and bad is a regression: nobody has seen it work.
-		if old == "" && is > 0 && is < best(ranks) {
+		// What is bad and was not known before is a regression: nobody has seen it work.
+		if was == 0 && is > 0 && is < best(ranks) {
 			c.Regressions = append(c.Regressions, difference)
 			return
 		}

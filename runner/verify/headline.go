@@ -17,7 +17,7 @@ func headlineOf(found solution, late []lateness) Headline {
 		h.Explanations = append(h.Explanations, c.explanation())
 	}
 	for _, l := range late {
-		h.Explanations = append(h.Explanations, Explanation{Defects: []Defect{l.Defect}})
+		h.Explanations = append(h.Explanations, Explanation{Defects: []Defect{l.Defect}, Cells: []string{}})
 	}
 	first := h.Explanations[0]
 	h.Axis, h.Nodes = first.Defects[0].Axis, first.Nodes

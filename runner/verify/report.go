@@ -112,7 +112,7 @@ type Explanation struct {
 	Defects []Defect `json:"defects"`
 	// Nodes are those that the defect is restricted to. Empty for all nodes.
 	Nodes []string `json:"nodes,omitempty"`
-	// Cells are the IDs of the failing cells that it predicts.
+	// Cells are the IDs of the failing cells that it predicts; none for a defect that shows in latencies.
 	Cells []string `json:"cells"`
 }
 
@@ -122,8 +122,8 @@ type Defect struct {
 	Name string `json:"name"`
 	// About is a sentence about the engine: "It ignores the exceptions of an ipBlock."
 	About string `json:"about"`
-	// Axis is the one that the defect breaks. What else fails follows from it.
-	Axis scenarios.AxisName `json:"axis"`
+	// Axis is the one that the defect breaks. What else fails follows from it. Empty for an engine that enforces nothing.
+	Axis scenarios.AxisName `json:"axis,omitempty"`
 }
 
 // The exit codes of `podknock verify`.
