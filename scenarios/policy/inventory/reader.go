@@ -149,15 +149,30 @@ func (r *Reader) readNode(e entry, kind string) {
 			Position: at, Field: e.prefix, Message: "this is no Kubernetes object: it has no kind",
 		}))
 	case isForeign(kind, apiVersion):
-		ref := r.refOf(e.node, kind)
-		r.inventory.Foreign = append(r.inventory.Foreign, ref)
 		r.objects++
+		r.addForeign(e, r.refOf(e.node, kind))
 	case !known || apiVersion != "" && !slices.Contains(decode.versions, apiVersion) && kind != policyKind:
 		r.ignore(kind)
 	default:
 		r.objects++
 		r.decode(e, kind, decode)
 	}
+}
+
+// addForeign notes a policy of another API and where it stands.
+func (r *Reader) addForeign(e entry, ref Ref) {
+	decoder := &strict.Decoder{}
+	decoder.Decode(e.node, e.prefix, &strict.Ignored{})
+	r.inventory.Foreign = append(r.inventory.Foreign, ref)
+	r.place(ref, Origin{file: e.file, decoder: decoder, prefix: e.prefix, offset: e.offset})
+}
+
+// place remembers where an object stands.
+func (r *Reader) place(ref Ref, origin Origin) {
+	if r.inventory.origins == nil {
+		r.inventory.origins = map[Ref]Origin{}
+	}
+	r.inventory.origins[ref] = origin
 }
 
 // decode reads one object of a kind that matters.
@@ -185,10 +200,7 @@ func (r *Reader) decode(e entry, kind string, with kindDecoder) {
 		})
 		return
 	}
-	if r.inventory.origins == nil {
-		r.inventory.origins = map[Ref]Origin{}
-	}
-	r.inventory.origins[ref] = origin
+	r.place(ref, origin)
 	add()
 }
 
