@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,14 @@ type checker struct {
 }
 
 func newChecker(objects *inventory.Inventory, options Options) *checker {
+	ordered := *objects // the order of objects means nothing
+	ordered.Cluster.Policies = slices.SortedStableFunc(slices.Values(objects.Cluster.Policies), func(a, b networkingv1.NetworkPolicy) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	ordered.Cluster.Services = slices.SortedStableFunc(slices.Values(objects.Cluster.Services), func(a, b corev1.Service) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	objects = &ordered
 	c := &checker{objects: objects, options: options, pods: map[string][]*corev1.Pod{}, homes: map[string]labels.Set{}}
 	cluster := &objects.Cluster
 	for i := range cluster.Namespaces {

@@ -37,8 +37,8 @@ func Run(objects *inventory.Inventory, problems inventory.Problems, options Opti
 			What: sentence(problem.Message), Do: "Correct it: as it is, the API server rejects the object.",
 		})
 	}
-	for i := range objects.Cluster.Policies {
-		c.checkValidity(&objects.Cluster.Policies[i], problems)
+	for i := range c.objects.Cluster.Policies {
+		c.checkValidity(&c.objects.Cluster.Policies[i], problems)
 	}
 	c.compile()
 	for _, p := range c.policies {

@@ -75,7 +75,9 @@ func newGroups(cluster *policy.Cluster) *groups {
 	for i := range cluster.Pods {
 		pods = append(pods, &cluster.Pods[i])
 	}
-	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
 	named := map[string]int{}
 	for _, pod := range pods {
 		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
