@@ -114,3 +114,29 @@ func TestEvalExitsByTheExpectation(t *testing.T) {
 	_, out, _ = podknock(t, "eval", "-f", file, "-o", "markdown")
 	g.Expect(out).To(HavePrefix("| from \\ to | shop/deploy/web:8080/TCP | shop/sts/db:5432/TCP |\n|---|---|---|\n"))
 }
+
+func TestGenerateWritesAFileForEachPolicy(t *testing.T) {
+	g := NewWithT(t)
+	file := filepath.Join(manifests(t, map[string]string{"a.yaml": staticManifests}), "a.yaml")
+	dir := filepath.Join(t.TempDir(), "made")
+	code, out, err := podknock(t, "generate", "-f", file, "-o", dir)
+	g.Expect(code).To(Equal(exitOK))
+	g.Expect(out).To(BeEmpty())
+	g.Expect(err).To(Equal("1 scenario of 1 NetworkPolicy, which prove 1 rule\n"))
+	code, out, _ = podknock(t, "show", filepath.Join(dir, "shop-db.yaml"))
+	g.Expect(code).To(Equal(exitOK))
+	g.Expect(out).To(ContainSubstring("What NetworkPolicy shop/db admits"))
+	_, out, _ = podknock(t, "generate", "-f", file)
+	written, readErr := os.ReadFile(filepath.Join(dir, "shop-db.yaml"))
+	g.Expect(readErr).NotTo(HaveOccurred())
+	g.Expect(out).To(Equal(string(written)))
+
+	none := filepath.Join(manifests(t, map[string]string{"a.yaml": "kind: Pod\napiVersion: v1\nmetadata: {name: a}\n"}), "a.yaml")
+	code, _, err = podknock(t, "generate", "-f", none)
+	g.Expect(code).To(Equal(exitUsage))
+	g.Expect(err).To(ContainSubstring("no NetworkPolicy is there: 0 NetworkPolicies, 1 pod or workload"))
+	invalid := filepath.Join(manifests(t, map[string]string{"a.yaml": "kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: a}\nspec: {podSelector: {}, policyTypes: [ingress]}\n"}), "a.yaml")
+	code, _, err = podknock(t, "generate", "-f", invalid)
+	g.Expect(code).To(Equal(exitUsage))
+	g.Expect(err).To(ContainSubstring("spec.policyTypes[0]: Unsupported value"))
+}

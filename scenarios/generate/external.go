@@ -36,6 +36,7 @@ func (m *maker) external() *maker {
 		}
 	}
 	if len(outer.hosts) == 0 {
+		m.unproven = append(m.unproven, outer.unproven...)
 		return nil
 	}
 	outer.castOutside(blocks)

@@ -1,8 +1,11 @@
 package generate
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,8 +23,7 @@ type Options struct {
 // Scenario is a generated file.
 type Scenario struct {
 	// Name is NAMESPACE-POLICY, with -external at its end for the one of the ipBlocks. It is also the name of the file, without its ending.
-	Name   string
-	Policy policy.PolicyRef
+	Name string
 	// YAML is the file.
 	YAML []byte
 	// Proven are the rules without which some cell would be expected otherwise: "spec.ingress[0]".
@@ -30,6 +32,7 @@ type Scenario struct {
 
 // Result is what was made of a policy.
 type Result struct {
+	Policy    policy.PolicyRef
 	Scenarios []Scenario
 	// Unproven are sentences about parts of the policy that no scenario proves, and why.
 	Unproven []string
@@ -37,22 +40,50 @@ type Result struct {
 
 // From makes the scenarios of a policy. The error says that the API server would reject the policy; nothing is made of it then.
 func From(object *networkingv1.NetworkPolicy, options Options) (Result, error) {
+	return from(object, options, nameOf(object))
+}
+
+// All makes the scenarios of policies, in the order of their namespaces and names. Names of files are unique. Policies that the API server would
+// reject are the error, all of them; nothing is made then.
+func All(policies []networkingv1.NetworkPolicy, options Options) ([]Result, error) {
+	ordered := slices.SortedFunc(slices.Values(policies), func(a, b networkingv1.NetworkPolicy) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	var results []Result
+	var faults []error
+	taken := map[string]bool{}
+	for i := range ordered {
+		name := nameOf(&ordered[i])
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s-%d", nameOf(&ordered[i]), n)
+		}
+		taken[name] = true
+		result, err := from(&ordered[i], options, name)
+		results, faults = append(results, result), append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+func from(object *networkingv1.NetworkPolicy, options Options, name string) (Result, error) {
 	if faults := policy.Validate(object); len(faults) > 0 {
 		return Result{}, fmt.Errorf("generate a scenario of policy %q: %w", object.Namespace+"/"+object.Name, faults.ToAggregate())
 	}
 	m := newMaker(object, options)
 	if !m.castSubject() {
-		return Result{Unproven: m.unproven}, nil
+		return Result{Policy: refOf(object), Unproven: m.unproven}, nil
 	}
-	var result Result
+	result := Result{Policy: refOf(object)}
 	m.castPeers()
-	main, err := m.finish("", m.object)
+	main, err := m.finish(name)
 	if err != nil {
 		return Result{}, err
 	}
 	result.Scenarios = append(result.Scenarios, main)
 	if outer := m.external(); outer != nil {
-		scenario, err := outer.finish("-external", m.object)
+		scenario, err := outer.finish(name + "-external")
 		if err != nil {
 			return Result{}, err
 		}

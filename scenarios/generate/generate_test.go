@@ -3,6 +3,7 @@ package generate_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -67,5 +68,15 @@ func cases(t *testing.T) int {
 	if testing.Short() {
 		return 60
 	}
-	return 300
+	return 120
+}
+
+func field(direction string, i int) string { return fmt.Sprintf("spec.%s[%d]", direction, i) }
+
+// selecting reports whether a peer is one that scenarios make pods of.
+func selecting(peer networkingv1.NetworkPolicyPeer) bool { return peer.IPBlock == nil }
+
+// narrow reports whether ports leave something out that a scenario knocks on.
+func narrow(ports []networkingv1.NetworkPolicyPort) bool {
+	return len(ports) > 0 && !slices.ContainsFunc(ports, func(p networkingv1.NetworkPolicyPort) bool { return p.Port == nil })
 }

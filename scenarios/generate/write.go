@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -79,11 +80,14 @@ func (m *maker) writeTopology(text *strings.Builder, name string, object *networ
 		if !m.inhabited(space) {
 			continue
 		}
-		fmt.Fprintf(text, "  %s: {labels: %s}\n", quote(space), spellLabels(m.namespaces[space]))
+		fmt.Fprintf(text, "  %s: %s\n", quote(space), flowLabels(m.namespaces[space]))
 	}
 	text.WriteString("pods:\n")
 	for _, one := range m.pods {
-		fmt.Fprintf(text, "  %s: {namespace: %s, labels: %s, ", one.name, quote(one.namespace), spellLabels(one.labels))
+		fmt.Fprintf(text, "  %s: {namespace: %s, ", one.name, quote(one.namespace))
+		if len(one.labels) > 0 {
+			fmt.Fprintf(text, "labels: %s, ", spellLabels(one.labels))
+		}
 		if len(one.ports) > 0 {
 			fmt.Fprintf(text, "ports: %s, ", flow(spellPorts(one.ports)))
 		}
@@ -110,8 +114,17 @@ func (m *maker) inhabited(space string) bool {
 	return space == m.object.Namespace || slices.ContainsFunc(m.pods, func(p *pod) bool { return p.namespace == space })
 }
 
+// plain are texts that every version of YAML takes for one without quotes.
+var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*(/[A-Za-z][A-Za-z0-9-]*)?$`)
+
+// words are texts that some version of YAML takes for something else.
+var words = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
 // quote spells a text so that YAML takes it for one: JSON strings are YAML.
 func quote(text string) string {
+	if plain.MatchString(text) && !slices.Contains(words, strings.ToLower(text)) {
+		return text
+	}
 	spelled, _ := json.Marshal(text) // a string always has a spelling
 	return string(spelled)
 }
@@ -139,6 +152,14 @@ func spellPorts(ports []port) []string {
 		spelled[i] = one.String()
 	}
 	return spelled
+}
+
+// flowLabels spells the labels of a namespace, if it has any.
+func flowLabels(set map[string]string) string {
+	if len(set) == 0 {
+		return "{}"
+	}
+	return "{labels: " + spellLabels(set) + "}"
 }
 
 func spellLabels(set map[string]string) string {

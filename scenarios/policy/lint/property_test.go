@@ -27,7 +27,9 @@ func TestTheOrderOfObjectsMeansNothing(t *testing.T) {
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		shuffled := cluster
 		shuffled.Policies = append([]networkingv1.NetworkPolicy(nil), cluster.Policies...)
-		r.Shuffle(len(shuffled.Policies), func(i, j int) { shuffled.Policies[i], shuffled.Policies[j] = shuffled.Policies[j], shuffled.Policies[i] })
+		r.Shuffle(len(shuffled.Policies), func(i, j int) {
+			shuffled.Policies[i], shuffled.Policies[j] = shuffled.Policies[j], shuffled.Policies[i]
+		})
 		r.Shuffle(len(shuffled.Pods), func(i, j int) { shuffled.Pods[i], shuffled.Pods[j] = shuffled.Pods[j], shuffled.Pods[i] })
 		r.Shuffle(len(shuffled.Services), func(i, j int) {
 			shuffled.Services[i], shuffled.Services[j] = shuffled.Services[j], shuffled.Services[i]
