@@ -147,7 +147,7 @@ func (m *maker) meet(r *rule, peer *pod, ports []port) {
 	}
 }
 
-// castPeer makes a pod that fits a peer, and for each term of its selectors one that does not.
+// castPeer makes a pod that fits a peer, and for each term of its selectors one that does not. One port of those is enough.
 func (m *maker) castPeer(r *rule, i int, ports []port) {
 	peer, field := &r.peers[i], r.peerField(i)
 	if peer.IPBlock != nil {
@@ -171,16 +171,16 @@ func (m *maker) castPeer(r *rule, i int, ports []port) {
 	m.meet(r, m.add(name, home, set, field+" admits it"), ports)
 	for k := range podTerms {
 		if set, ok := solve(breaking(podTerms, k)); ok {
-			m.meet(r, m.add(fmt.Sprintf("%s-label-%d", name, k), home, set, "misses "+field+" by the label "+podTerms[k].Key), ports)
+			m.meet(r, m.add(fmt.Sprintf("%s-label-%d", name, k), home, set, "misses "+field+" by the label "+podTerms[k].Key), ports[:1])
 		}
 	}
 	for k := range spaceTerms {
 		if space, ok := m.place(peer.NamespaceSelector, breaking(spaceTerms, k)); ok {
-			m.meet(r, m.add(fmt.Sprintf("%s-space-%d", name, k), space, set, "misses "+field+" by the namespace's label "+spaceTerms[k].Key), ports)
+			m.meet(r, m.add(fmt.Sprintf("%s-space-%d", name, k), space, set, "misses "+field+" by the namespace's label "+spaceTerms[k].Key), ports[:1])
 		}
 	}
 	if peer.NamespaceSelector == nil {
-		m.meet(r, m.add(name+"-space", m.bare(), set, "misses "+field+" by its namespace"), ports)
+		m.meet(r, m.add(name+"-space", m.bare(), set, "misses "+field+" by its namespace"), ports[:1])
 	}
 }
 
