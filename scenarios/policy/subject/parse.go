@@ -79,7 +79,7 @@ func parseAddress(text string) (Reference, bool, error) {
 	case err != nil:
 		return Reference{}, false, nil
 	case prefix.Addr().Is4In6():
-		return Reference{}, false, errors.New("write an IPv4 range without ::ffff:")
+		return Reference{}, false, errors.New("an IPv4 range needs no ::ffff: before it, write it plain")
 	case prefix != prefix.Masked():
 		return Reference{}, false, fmt.Errorf("bits are set beyond the prefix length: write %s", prefix.Masked())
 	case prefix.IsSingleIP():

@@ -26,7 +26,7 @@ func TestTargetsThatSayNothingAreRefused(t *testing.T) {
 		{"a namespace in capitals", "Shop/web", "", `"Shop" is no name of a namespace`},
 		{"a range with host bits", "10.0.0.1/8", "", "write 10.0.0.0/8"},
 		{"an address with a zone", "fe80::1%eth0", "", "leave it out"},
-		{"a mapped range", "::ffff:10.0.0.0/104", "", "write an IPv4 range"},
+		{"a mapped range", "::ffff:10.0.0.0/104", "", "an IPv4 range needs no"},
 		{"port zero", "shop/web:0", "", "port 0 is not from 1 to 65535"},
 		{"a port beyond the last", "shop/web:65536", "", "port 65536 is not from 1 to 65535"},
 		{"a protocol that is none", "shop/web:80/ICMP", "", "with TCP, UDP or SCTP"},
