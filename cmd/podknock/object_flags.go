@@ -29,8 +29,7 @@ type objectFlags struct {
 }
 
 func addObjectFlags(command *cobra.Command) *objectFlags {
-	flags := &objectFlags{connection: addConnectionFlags(command)}
-	command.Flags().Lookup("namespace").Usage = "namespace to look at; with -f, that of objects that name none"
+	flags := &objectFlags{connection: addConnectionFlags(command, "namespace to look at; with -f, that of objects that name none")}
 	command.Flags().StringArrayVarP(&flags.files, "filename", "f", nil,
 		"file or directory of manifests to look at instead of the cluster, - for standard input; may be repeated")
 	command.Flags().BoolVarP(&flags.allNamespaces, "all-namespaces", "A", false, "look at all namespaces of the cluster")

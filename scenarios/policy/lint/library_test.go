@@ -23,7 +23,8 @@ var mistakesOfTheLibrary = map[string][]string{
 	"mistake-wrong-namespace":    {"other-namespace"},
 }
 
-// TestTheLibraryIsAccusedOfItsMistakesAlone looks at every step of every built-in scenario.
+// TestTheLibraryIsAccusedOfItsMistakesAlone looks at every step of the scenarios whose policies are such as people write. The suite conformance combines
+// what nobody would write: there, only what the API server rejects would be wrong.
 func TestTheLibraryIsAccusedOfItsMistakesAlone(t *testing.T) {
 	library, err := scenarios.Library()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -40,7 +41,7 @@ func TestTheLibraryIsAccusedOfItsMistakesAlone(t *testing.T) {
 				report, err := lint.Run(objects, nil, lint.Options{})
 				g.Expect(err).NotTo(HaveOccurred())
 				for _, finding := range report.Findings {
-					if finding.Severity == lint.Note {
+					if finding.Severity == lint.Note || finding.Severity == lint.Warning && entry.Suite == "conformance" {
 						continue
 					}
 					t.Logf("%s: %s %s %s: %s", expansion.Steps[i].Name, finding.Rule, finding.Object, finding.Field, finding.What)
