@@ -56,7 +56,7 @@ func (q *inquiry) asWanted(j *joined) bool {
 // trouble tells whether there is anything to explain in a family: wire and policies differ, or it is not as wanted. Whoever does not say what he
 // wants, wants to know why it is not connected.
 func (q *inquiry) trouble(j *joined) bool {
-	if !j.agrees() || q.nameFails() {
+	if !j.agrees() || q.nameFails() || q.wanted == ExpectConnected && (q.stalls(j) || !q.Asked && len(q.Obstacles) > 0) {
 		return true
 	}
 	switch {
@@ -94,7 +94,9 @@ func (q *inquiry) findings() []Finding {
 		return found
 	}
 	// What only says that nothing better is known is left out where something better is.
-	return append(found[:1], slices.DeleteFunc(found[1:], func(f Finding) bool { return f.Number == noRuleNumber || f.Number == admittedNumber || f.Number == unexplainedNumber })...)
+	return append(found[:1], slices.DeleteFunc(found[1:], func(f Finding) bool {
+		return f.Number == noRuleNumber || f.Number == admittedNumber || f.Number == unexplainedNumber
+	})...)
 }
 
 // one is a single finding as a list.

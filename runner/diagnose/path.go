@@ -119,12 +119,18 @@ func (q *inquiry) double(role Role) *Double {
 	return nil
 }
 
+// stalls tells whether a small request is answered and a large one is not.
+func (q *inquiry) stalls(j *joined) bool {
+	large := q.outcome(WayLarge, RoleSource, j.family)
+	return q.outcome(WayDouble, RoleSource, j.family) == probe.Connected && (large == probe.Stalled || large == probe.Timeout)
+}
+
 // largePackets: small requests are answered, large ones are not.
 func (q *inquiry) largePackets(j *joined) []Finding {
-	small, large := q.outcome(WayDouble, RoleSource, j.family), q.knock(WayLarge, RoleSource, j.family)
-	if small != probe.Connected || large == nil || large.Result.Outcome != probe.Stalled && large.Result.Outcome != probe.Timeout {
+	if !q.stalls(j) {
 		return nil
 	}
+	large := q.knock(WayLarge, RoleSource, j.family)
 	return one(Finding{
 		Because: []string{"a small request is answered", fmt.Sprintf("one of %d bytes is not: %s", large.Attempt.Payload, large.Result.Reason)},
 		Advice:  "large packets get lost: make the MTU of the pods' interfaces fit the network below, no policy does this", Weight: 91,
