@@ -47,8 +47,8 @@ type whyCase struct {
 	node []string
 	// nodes restricts those to some of the nodes.
 	nodes []string
-	// six says that the commands are for ip6tables.
-	six bool
+	// four and six restrict the commands to one family; otherwise they are for both.
+	four, six bool
 	// prepare does what else is needed, after the pods are Ready.
 	prepare func(ctx context.Context, w *whyWorld)
 	// unready are pods that are not waited for.
@@ -100,7 +100,9 @@ func (a *asked) causes() []string {
 // shell runs a script in which kubectl is that of the cluster under test. It has to succeed.
 func shell(ctx context.Context, script string) string {
 	GinkgoHelper()
-	bin := GinkgoT().TempDir()
+	bin, err := os.MkdirTemp("", "podknock-e2e-")
+	Expect(err).NotTo(HaveOccurred())
+	defer os.RemoveAll(bin)
 	if name := whyLab(); name != "" {
 		wrapper := fmt.Sprintf("#!/bin/sh\nexec %s --name %s kubectl -- \"$@\"\n", abs(*labFlag), name)
 		Expect(os.WriteFile(filepath.Join(bin, "kubectl"), []byte(wrapper), 0o755)).To(Succeed())
@@ -146,32 +148,48 @@ func (w *whyWorld) onNodes(ctx context.Context, c *whyCase) {
 	if whyLab() == "" {
 		Skip("it touches the nodes, which needs the lab")
 	}
-	program := "iptables"
-	if c.six {
-		program = "ip6tables"
-	}
 	nodes := c.nodes
 	if len(nodes) == 0 {
 		nodes = []string{"node1", "node2"}
 	}
 	for _, line := range c.node {
-		for strings.Contains(line, "POD(") {
-			before, rest, _ := strings.Cut(line, "POD(")
-			name, after, _ := strings.Cut(rest, ")")
-			line = before + w.address(ctx, name, c.six) + after
+		if !c.six {
+			w.onEach(ctx, nodes, "iptables", w.addresses(ctx, line, false))
 		}
-		for strings.Contains(line, "SVC(") {
-			before, rest, _ := strings.Cut(line, "SVC(")
-			name, after, _ := strings.Cut(rest, ")")
-			line = before + strings.TrimSpace(shell(ctx, w.words("kubectl get svc -n NS "+name+" -o jsonpath='{.spec.clusterIP}'"))) + after
+		if !c.four {
+			w.onEach(ctx, nodes, "ip6tables", sixth.Replace(w.addresses(ctx, line, true)))
 		}
-		for _, node := range nodes {
-			lab(ctx, whyLab(), append([]string{"exec", node, "--", program, "-w"}, strings.Fields(line)...)...)
-			DeferCleanup(func(ctx SpecContext) {
-				back := strings.NewReplacer("-I ", "-D ", "-D ", "-I ").Replace(line)
-				lab(ctx, whyLab(), append([]string{"exec", node, "--", program, "-w"}, strings.Fields(back)...)...)
-			}, NodeTimeout(time.Minute))
-		}
+	}
+}
+
+// sixth makes a command of ip6tables of one of iptables.
+var sixth = strings.NewReplacer("10.244.1.0/24", "fd00:10:244:1::/64", "10.244.2.0/24", "fd00:10:244:2::/64", "icmp-admin-prohibited", "icmp6-adm-prohibited")
+
+// addresses replaces POD(name) and SVC(name).
+func (w *whyWorld) addresses(ctx context.Context, line string, six bool) string {
+	GinkgoHelper()
+	for strings.Contains(line, "POD(") {
+		before, rest, _ := strings.Cut(line, "POD(")
+		name, after, _ := strings.Cut(rest, ")")
+		line = before + w.address(ctx, name, six) + after
+	}
+	for strings.Contains(line, "SVC(") {
+		before, rest, _ := strings.Cut(line, "SVC(")
+		name, after, _ := strings.Cut(rest, ")")
+		line = before + strings.TrimSpace(shell(ctx, w.words("kubectl get svc -n NS "+name+" -o jsonpath='{.spec.clusterIP}'"))) + after
+	}
+	return line
+}
+
+// onEach runs a command of iptables on some nodes and takes it back.
+func (w *whyWorld) onEach(ctx context.Context, nodes []string, program, line string) {
+	GinkgoHelper()
+	for _, node := range nodes {
+		lab(ctx, whyLab(), append([]string{"exec", node, "--", program, "-w"}, strings.Fields(line)...)...)
+		DeferCleanup(func(ctx SpecContext) {
+			back := strings.Replace(line, "-I ", "-D ", 1)
+			lab(ctx, whyLab(), append([]string{"exec", node, "--", program, "-w"}, strings.Fields(back)...)...)
+		}, NodeTimeout(time.Minute))
 	}
 }
 

@@ -62,6 +62,8 @@ func (q *inquiry) trouble(j *joined) bool {
 	switch {
 	case j.outcome != "":
 		return !j.asWanted(q.wanted)
+	case j.verdict == policy.Depends:
+		return true
 	case q.wanted == ExpectBlocked:
 		return j.verdict == policy.Allow
 	}

@@ -99,13 +99,14 @@ func (q *inquiry) byHint(j *joined, kind policy.HintKind, weight int, finish fun
 }
 
 func (q *inquiry) otherNamespace(j *joined) []Finding {
-	found := q.byMiss(j, 84, func(end *policy.End, miss *policy.Miss) string {
+	// A policy elsewhere that selects nothing may be meant for pods to come: any mistake in the pod's own namespace is likelier.
+	found := q.byMiss(j, 77, func(end *policy.End, miss *policy.Miss) string {
 		return fmt.Sprintf("policies are namespaced: put policy %s into namespace %s", miss.Policy.Name, end.Subject.Namespace)
 	}, policy.TermNamespace)
 	if !q.admitted(j) {
 		return found
 	}
-	return append(found, q.byHint(j, policy.HintOtherNamespace, 84, func(end *policy.End, hint *policy.Hint) Finding {
+	return append(found, q.byHint(j, policy.HintOtherNamespace, 74, func(end *policy.End, hint *policy.Hint) Finding {
 		finding := Finding{Advice: fmt.Sprintf("policies are namespaced: put policy %s into namespace %s", hint.Policy.Name, end.Subject.Namespace)}
 		if object := q.policyObject(hint.Policy); object != nil {
 			moved := object.DeepCopy()

@@ -36,8 +36,9 @@ func (q *inquiry) wire() []string {
 		if j.knock == nil {
 			continue
 		}
-		lines = append(lines, familyPrefix(j.family, len(q.joined))+outcomeWord(j.knock.Result.Outcome)+": "+j.knock.Result.Reason)
+		lines = append(lines, familyPrefix(j.family, len(q.joined))+string(j.knock.Result.Outcome)+": "+j.knock.Result.Reason)
 	}
+	lines = append(lines, q.otherWays()...)
 	if udp, tcp := q.lookups(); udp != nil {
 		lines = append(lines, "name lookup by UDP: "+udp.Result.Reason)
 		if tcp != nil {
@@ -47,7 +48,43 @@ func (q *inquiry) wire() []string {
 	return lines
 }
 
-func outcomeWord(outcome probe.Outcome) string { return string(outcome) }
+// comparisons are the other ways in which the wire was asked, each with its meaning.
+var comparisons = []struct {
+	way  Way
+	from Role
+	says string
+}{
+	{WayPod, RoleSource, "the pod's own address"},
+	{WayService, RoleSource, "by its Service"},
+	{WayDouble, RoleSource, "a double of the destination"},
+	{WayLarge, RoleSource, "the double, with 4 KiB"},
+	{WayClosed, RoleSource, "a closed port of the pod"},
+	{WayPod, RoleControl, "from a pod without labels"},
+	{WayDouble, RoleControl, "the double, from a pod without labels"},
+	{WayPod, RoleTwin, "from another node"},
+	{WayDouble, RoleTwin, "the double, from another node"},
+	{WayHTTP, RoleSource, "over HTTP"},
+}
+
+// otherWays says in one line each what the other questions were answered.
+func (q *inquiry) otherWays() []string {
+	var lines []string
+	for _, c := range comparisons {
+		var answers []string
+		for _, k := range q.knocks(c.way, c.from, "") {
+			if len(q.joined) > 0 && q.joined[0].knock != nil && k.Way == q.joined[0].knock.Way && k.From == RoleSource {
+				continue // said already
+			}
+			if answer := familyPrefix(k.Family, 2) + string(k.Result.Outcome); !slices.Contains(answers, answer) {
+				answers = append(answers, answer)
+			}
+		}
+		if len(answers) > 0 {
+			lines = append(lines, c.says+": "+strings.Join(answers, ", "))
+		}
+	}
+	return lines
+}
 
 func familyPrefix(family corev1.IPFamily, families int) string {
 	if families < 2 || family == "" {

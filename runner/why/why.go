@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/diagnose"
@@ -61,7 +62,7 @@ func (s *story) tell(ctx context.Context) (*diagnose.Report, error) {
 			return nil, err
 		}
 	}
-	if err := s.judge(); err != nil {
+	if err := s.evidence.Judge(); err != nil {
 		return nil, err
 	}
 	return diagnose.Diagnose(e), nil
@@ -101,9 +102,22 @@ func (s *story) read(ctx context.Context) error {
 	return err
 }
 
-// withoutProbes leaves out the pods and policies of podknock itself: they are no part of what is asked about.
+// withoutProbes leaves out what is no part of the question: the pods and policies of podknock itself, and policies of namespaces that are on
+// their way out.
 func withoutProbes(snapshot *diagnose.Snapshot) {
 	snapshot.Pods = slices.DeleteFunc(snapshot.Pods, func(p corev1.Pod) bool { return p.Labels[runner.LabelRun] != "" })
+	ending := map[string]bool{}
+	for i := range snapshot.Namespaces {
+		if snapshot.Namespaces[i].DeletionTimestamp != nil {
+			ending[snapshot.Namespaces[i].Name] = true
+		}
+	}
+	for i := range snapshot.Pods {
+		delete(ending, snapshot.Pods[i].Namespace) // its pods are still governed
+	}
+	snapshot.Policies = slices.DeleteFunc(snapshot.Policies, func(p networkingv1.NetworkPolicy) bool {
+		return p.Labels[runner.LabelRun] != "" || ending[p.Namespace]
+	})
 }
 
 // confirm shows what would be created.
@@ -134,11 +148,11 @@ func (s *story) live(ctx context.Context) error {
 	s.options.Progress("asking the wire")
 	all := newAims(&e.Question, e.Snapshot, s.options, s.pods)
 	s.round(ctx, all, 1)
-	if err := s.judge(); err != nil {
+	if err := s.evidence.Judge(); err != nil {
 		return err
 	}
-	open, shut := differs(e)
-	if open || shut {
+	open, differ := differs(e)
+	if differ {
 		s.options.Progress("asking again, because wire and policies differ")
 		s.round(ctx, all, 2)
 	}
@@ -157,12 +171,6 @@ func (s *story) round(ctx context.Context, all []aim, number int) {
 	if err != nil {
 		s.evidence.Obstacles = append(s.evidence.Obstacles, err.Error())
 	}
-}
-
-func (s *story) judge() error {
-	e := &s.evidence
-	e.Ends, e.EndsPod, e.DNS = nil, nil, nil
-	return judge(e)
 }
 
 // deploy creates the probe pods and waits for them, all at once. One that does not come is an obstacle; the others go on.

@@ -1,4 +1,4 @@
-package why
+package diagnose
 
 import (
 	"errors"
@@ -8,13 +8,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/podknock/podknock/probe"
-	"github.com/podknock/podknock/runner/diagnose"
 	"github.com/podknock/podknock/scenarios/policy"
 )
 
-// judge asks the policies: about the target, about the pod behind it, and about the way to the name servers, in each family that both ends have.
-func judge(e *diagnose.Evidence) error {
+// Judge asks the policies: about the target, about the pod behind it, and about the way to the name servers, in each family that both ends have.
+func (e *Evidence) Judge() error {
+	e.Ends, e.EndsPod, e.DNS = nil, nil, nil
 	evaluator, err := policy.Compile(e.Snapshot.Cluster)
 	if err != nil {
 		return fmt.Errorf("read the policies: %w", err)
@@ -72,9 +71,9 @@ func inFamilies(evaluator *policy.Evaluator, query policy.Query) ([]policy.Expla
 }
 
 // resolved is the address that a name outside the cluster resolved to.
-func resolved(e *diagnose.Evidence) policy.Endpoint {
+func resolved(e *Evidence) policy.Endpoint {
 	for i := range e.Knocks {
-		if e.Knocks[i].Way != diagnose.WayLookup {
+		if e.Knocks[i].Way != WayLookup {
 			continue
 		}
 		for _, query := range e.Knocks[i].Result.Queries {
@@ -87,10 +86,10 @@ func resolved(e *diagnose.Evidence) policy.Endpoint {
 }
 
 // nameServers are those that were asked.
-func nameServers(e *diagnose.Evidence) []netip.AddrPort {
+func nameServers(e *Evidence) []netip.AddrPort {
 	var servers []netip.AddrPort
 	for i := range e.Knocks {
-		if e.Knocks[i].Way != diagnose.WayLookup {
+		if e.Knocks[i].Way != WayLookup {
 			continue
 		}
 		for _, query := range e.Knocks[i].Result.Queries {
@@ -100,20 +99,4 @@ func nameServers(e *diagnose.Evidence) []netip.AddrPort {
 		}
 	}
 	return servers
-}
-
-// differs tells whether any answer is not as the policies say, so that it is worth asking again.
-func differs(e *diagnose.Evidence) (open, shut bool) {
-	report := diagnose.Diagnose(e)
-	if report.Agree {
-		return false, false
-	}
-	for i := range e.Knocks {
-		k := &e.Knocks[i]
-		if k.From == diagnose.RoleSource && k.Way != diagnose.WayLookup && k.Result.Outcome == probe.Connected {
-			open = true
-		}
-	}
-	denied := slices.ContainsFunc(e.Ends, func(x policy.Explanation) bool { return x.Verdict == policy.Deny })
-	return open && denied, true
 }
