@@ -25,14 +25,14 @@ func (q *inquiry) steps() []Step {
 		steps = append(steps, q.lookupStep())
 	}
 	if path != nil {
-		steps = append(steps, policyStep("egress policies", &path.Egress))
+		steps = append(steps, q.policyStep("egress policies", &path.Egress, j))
 	}
 	if service := q.Snapshot.service(q.Question.To); service != nil {
 		steps = append(steps, q.serviceStep(j))
 	}
 	steps = append(steps, q.networkStep(j, path))
 	if path != nil {
-		steps = append(steps, policyStep("ingress policies", &path.Ingress))
+		steps = append(steps, q.policyStep("ingress policies", &path.Ingress, j))
 	}
 	return append(steps, q.lastStep(j))
 }
@@ -45,13 +45,16 @@ func (q *inquiry) onNode(end policy.Endpoint) string {
 	return ""
 }
 
-func policyStep(name string, end *policy.End) Step {
+func (q *inquiry) policyStep(name string, end *policy.End, j *joined) Step {
 	step := Step{Name: name, Says: end.Sentence()}
 	switch end.Verdict {
 	case policy.Allow:
 		step.State = StateOpen
 	case policy.Deny:
 		step.State = StateClosed
+		if q.openAgainst(j) {
+			step.State = StateIgnored
+		}
 	default:
 		step.State = StateUnknown
 	}

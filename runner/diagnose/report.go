@@ -83,7 +83,7 @@ type Step struct {
 	// Name is the place, Says what is known of it.
 	Name string `json:"name"`
 	Says string `json:"says,omitempty"`
-	// State is open, closed or unknown: whether the connection gets past here.
+	// State says whether the connection gets past here.
 	State State `json:"state"`
 }
 
@@ -95,6 +95,8 @@ const (
 	StateOpen    State = "open"
 	StateClosed  State = "closed"
 	StateUnknown State = "unknown"
+	// StateIgnored: it should stop here, and gets past.
+	StateIgnored State = "ignored"
 )
 
 // ExitCode is what the command ends with: 0 if wire, policies and wish agree, 1 if not, 3 if the wire or the policies could not be asked, 4 if

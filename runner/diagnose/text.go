@@ -69,11 +69,13 @@ func picture(b *strings.Builder, steps []Step) {
 			mark = "."
 		case step.State == StateUnknown && !stopped:
 			mark = "?"
+		case step.State == StateIgnored && !stopped:
+			mark = "!"
 		}
 		fmt.Fprintf(b, "  %s %s %-*s  %s\n", arrow, mark, width, step.Name, step.Says)
 	}
 	if len(steps) > 0 {
-		b.WriteString("\n  . gets past   X stops here   ? not known\n\n")
+		b.WriteString("\n  . gets past   X stops here   ! should stop here   ? not known\n\n")
 	}
 }
 

@@ -19,6 +19,8 @@ type Cluster interface {
 	PrepareNamespace(ctx context.Context, name string) error
 	// CreateDouble creates a probe pod beside real ones, and returns it as the API server made it.
 	CreateDouble(ctx context.Context, order Order) (*corev1.Pod, error)
+	// DeletePod returns when the pod is gone.
+	DeletePod(ctx context.Context, namespace, name string) error
 	AwaitPod(ctx context.Context, namespace, name string) (runner.Pod, error)
 	Agent(pod runner.Pod) runner.Agent
 	// JoinPod puts an ephemeral container into a real pod and returns the way to the agent in it. The container cannot be removed again.

@@ -235,16 +235,25 @@ func (s *story) start(ctx context.Context, d *double) (runner.Pod, error) {
 	if err != nil {
 		return runner.Pod{}, err
 	}
-	if n := len(made.Spec.Containers) + len(made.Spec.InitContainers); n != 1 {
-		return runner.Pod{}, fmt.Errorf("%w: it has %d containers instead of 1 (a mesh, or another injector)", errUnsafe, n)
-	}
-	if len(made.Spec.ReadinessGates) == 0 {
-		return runner.Pod{}, fmt.Errorf("%w: its readiness gate is gone, so that it might become Ready", errUnsafe)
-	}
-	if failed := identity.Check(d.real, made.Labels, d.demands, d.identity.Tolerated); len(failed) > 0 {
-		return runner.Pod{}, fmt.Errorf("%w: %v", errUnsafe, failed)
+	if err := unlike(made, d); err != nil {
+		// It goes at once: something may be about to count it.
+		return runner.Pod{}, errors.Join(err, s.cluster.DeletePod(ctx, d.order.Namespace, d.order.Name))
 	}
 	return s.cluster.AwaitPod(ctx, d.order.Namespace, d.order.Name)
+}
+
+// unlike says what admission has changed in a probe pod so that it is not safe, or not what was to be asked from.
+func unlike(made *corev1.Pod, d *double) error {
+	if n := len(made.Spec.Containers) + len(made.Spec.InitContainers); n != 1 {
+		return fmt.Errorf("%w: it has %d containers instead of 1 (a mesh, or another injector)", errUnsafe, n)
+	}
+	if len(made.Spec.ReadinessGates) == 0 {
+		return fmt.Errorf("%w: its readiness gate is gone, so that it might become Ready", errUnsafe)
+	}
+	if failed := identity.Check(d.real, made.Labels, d.demands, d.identity.Tolerated); len(failed) > 0 {
+		return fmt.Errorf("%w: %v", errUnsafe, failed)
+	}
+	return nil
 }
 
 // cleanUp removes what was created, also when the question was interrupted.
