@@ -468,17 +468,17 @@ func webWithOtherDNS(ctx context.Context, w *whyWorld) {
 func adminPolicy(ctx context.Context, w *whyWorld) {
 	shell(ctx, "kubectl wait --for=condition=Established crd/ciliumnetworkpolicies.cilium.io --timeout=20s")
 	shell(ctx, w.words("kubectl apply -f - <<'END'\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: db, namespace: NS}\nspec: {endpointSelector: {matchLabels: {\"k8s:app\": db}}, ingress: [{}]}\nEND"))
-	DeferCleanup(func(ctx SpecContext) { shell(ctx, "kubectl delete crd ciliumnetworkpolicies.cilium.io --timeout=40s") }, NodeTimeout(whyTimeout))
+	DeferCleanup(func(ctx SpecContext) { shell(ctx, "kubectl delete crd ciliumnetworkpolicies.cilium.io --timeout=90s") }, NodeTimeout(whyTimeout))
 }
 
 // awaitRunning waits until all pods run, ready or not.
 func awaitRunning(ctx context.Context, w *whyWorld) {
-	shell(ctx, w.words("kubectl wait -n NS --for=jsonpath='{.status.phase}'=Running pod --all --timeout=40s"))
+	shell(ctx, w.words("kubectl wait -n NS --for=jsonpath='{.status.phase}'=Running pod --all --timeout=90s"))
 }
 
 // sameAddress gives the finished pod the address of db.
 func sameAddress(ctx context.Context, w *whyWorld) {
-	shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod/web pod/db --timeout=40s; kubectl wait -n NS --for=jsonpath='{.status.phase}'=Succeeded pod/done --timeout=40s"))
+	shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod/web pod/db --timeout=90s; kubectl wait -n NS --for=jsonpath='{.status.phase}'=Succeeded pod/done --timeout=90s"))
 	address := w.address(ctx, "db", false)
 	shell(ctx, w.words(`kubectl patch pod done -n NS --subresource=status --type=merge -p '{"status":{"podIP":"`+address+`","podIPs":[{"ip":"`+address+`"}]}}'`))
 }
@@ -510,5 +510,5 @@ spec:
       terminationGracePeriodSeconds: 0
       containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none]}]
 END
-kubectl rollout status -n OTHER ds/calico-node --timeout=40s`))
+kubectl rollout status -n OTHER ds/calico-node --timeout=90s`))
 }

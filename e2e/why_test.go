@@ -22,8 +22,14 @@ import (
 
 var whyLabFlag = flag.String("why-lab", "", "with -kubeconfig: the name of the lab that the kubeconfig is of, for specs that touch its nodes")
 
+// otherLab is the lab that a spec has brought up for itself.
+var otherLab string
+
 // whyLab is the lab under test; empty on any other cluster.
 func whyLab() string {
+	if otherLab != "" {
+		return otherLab
+	}
 	if *kubeconfigFlag == "" {
 		return suiteLab
 	}
@@ -119,7 +125,7 @@ func (w *whyWorld) apply(ctx context.Context, c *whyCase) {
 	GinkgoHelper()
 	shell(ctx, "kubectl apply -f - <<'END'\n"+w.words(c.manifests)+"\nEND\n")
 	if !c.unready {
-		shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod --all --timeout=40s >&2; kubectl wait -n OTHER --for=condition=Ready pod --all --timeout=40s >&2 || [ -z \"$(kubectl get pod -n OTHER -o name)\" ]"))
+		shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod --all --timeout=90s >&2; kubectl wait -n OTHER --for=condition=Ready pod --all --timeout=90s >&2 || [ -z \"$(kubectl get pod -n OTHER -o name)\" ]"))
 	}
 }
 

@@ -17,7 +17,7 @@ func Diagnose(e *Evidence) *Report {
 	report.Explanations = append(append(report.Explanations, e.Ends...), e.EndsPod...)
 	for i := range q.joined {
 		j := &q.joined[i]
-		report.Agree = report.Agree && j.agrees()
+		report.Agree = report.Agree && j.agrees() && q.before(j) == nil
 		report.AsWanted = report.AsWanted && q.asWanted(j)
 	}
 	report.Wire, report.Policies = q.wire(), q.policies()
@@ -56,7 +56,7 @@ func (q *inquiry) asWanted(j *joined) bool {
 // trouble tells whether there is anything to explain in a family: wire and policies differ, or it is not as wanted. Whoever does not say what he
 // wants, wants to know why it is not connected.
 func (q *inquiry) trouble(j *joined) bool {
-	if !j.agrees() || q.nameFails() || q.wanted == ExpectConnected && (q.stalls(j) || !q.Asked && len(q.Obstacles) > 0) {
+	if !j.agrees() || q.before(j) != nil || q.nameFails() || q.wanted == ExpectConnected && (q.stalls(j) || !q.Asked && len(q.Obstacles) > 0) {
 		return true
 	}
 	switch {

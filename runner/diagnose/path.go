@@ -174,23 +174,31 @@ func (q *inquiry) meshOf(end policy.Endpoint) string {
 	return ""
 }
 
-// flapping: the same question had different answers within seconds.
-func (q *inquiry) flapping(j *joined) []Finding {
+// before is the earlier answer to the same question that was the other way round; nil if there is none.
+func (q *inquiry) before(j *joined) *Knock {
 	if j.knock == nil || j.knock.Round < 2 {
 		return nil
 	}
 	for i := range q.Knocks {
-		before := &q.Knocks[i]
-		same := before.Way == j.knock.Way && before.From == j.knock.From && before.Family == j.knock.Family && before.To == j.knock.To
-		if !same || before.Round >= j.knock.Round || Blocked(before.Result.Outcome) == Blocked(j.knock.Result.Outcome) {
-			continue
+		k := &q.Knocks[i]
+		same := k.Way == j.knock.Way && k.From == j.knock.From && k.Family == j.knock.Family && k.To == j.knock.To && k.Port == j.knock.Port
+		if same && k.Round < j.knock.Round && Blocked(k.Result.Outcome) != Blocked(j.knock.Result.Outcome) {
+			return k
 		}
-		return one(Finding{
-			Because: []string{fmt.Sprintf("first %s, %.1f s later %s", before.Result.Outcome, j.knock.Result.Start.Sub(before.Result.Start).Seconds(), j.outcome)},
-			Advice:  "the plugin was still catching up, or its answer changes from try to try: ask again; run `podknock run` to measure how long it takes", Weight: 89,
-		})
 	}
 	return nil
+}
+
+// flapping: the same question had different answers within seconds.
+func (q *inquiry) flapping(j *joined) []Finding {
+	before := q.before(j)
+	if before == nil {
+		return nil
+	}
+	return one(Finding{
+		Because: []string{fmt.Sprintf("first %s, %.1f s later %s", before.Result.Outcome, j.knock.Result.Start.Sub(before.Result.Start).Seconds(), j.outcome)},
+		Advice:  "the plugin was still catching up, or its answer changes from try to try: ask again; run `podknock run` to measure how long it takes", Weight: 98,
+	})
 }
 
 // invalidTest: the question could not be asked as it was meant.
