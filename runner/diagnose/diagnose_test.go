@@ -94,7 +94,7 @@ func TestTextLooksAsInTheGoldenFiles(t *testing.T) {
 			w.policy("shop", "db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: wbe}}}], ports: [{port: 5432}]}]}`)
 			w.doubles()
 			w.Doubles[3].Identity = identity.Identity{Way: identity.WayTolerated, Tolerated: []identity.Tolerated{{Object: "Service shop/db", Reason: "the pod never becomes Ready"}}}
-			w.wire(pod, source, timeout)
+			w.wire(pod, source, timeout).Result.Reason = "no answer to 8 SYNs in 2s and 2 rounds: dropped, or address gone"
 			w.wire(double, source, timeout)
 			w.wire(diagnose.WayClosed, source, timeout)
 			w.wire(pod, control, timeout)

@@ -19,7 +19,7 @@ func Text(r *Report) string {
 			agree = "they differ"
 		}
 		if !r.AsWanted {
-			agree += fmt.Sprintf(", and it is not %s, as expected", r.Question.Expect)
+			agree += fmt.Sprintf(", but %s was expected", r.Question.Expect)
 		}
 		section(&b, "together", []string{agree})
 	}
