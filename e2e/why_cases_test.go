@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 )
@@ -198,7 +199,7 @@ var _ = Describe("podknock why", Serial, func() {
 			manifests: whyPair + whyPolicy("NS", "deny", denyIngress), prepare: laterAgent, from: "NS/web", to: "NS/db:5432", cause: "unmanaged-pod", code: 1, node: letThrough,
 		}, SpecTimeout(whyTimeout)),
 		Entry("a node does not enforce", Label("full"), whyCase{
-			manifests: whyPair + whyPolicy("NS", "deny", denyIngress), from: "NS/web", to: "NS/db:5432", cause: "node-not-enforcing", code: 1,
+			manifests: strings.Replace(whyPair, "NODE1", "NODE2", 1) + whyPolicy("NS", "deny", denyIngress), from: "NS/web", to: "NS/db:5432", cause: "node-not-enforcing", code: 1,
 			node: []string{"-I FORWARD -j ACCEPT"}, nodes: []string{"node2"},
 		}, SpecTimeout(whyTimeout)),
 		Entry("the image of the probe pods is not there", Label("full"), whyCase{
