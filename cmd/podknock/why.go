@@ -80,7 +80,10 @@ func (f *whyFlags) run(command *cobra.Command, arguments []string) error {
 	defer cancel()
 	answer, err := f.ask(ctx, options, clusterOptions)
 	var usage why.UsageError
+	var left why.LeftBehindError
 	switch {
+	case errors.As(err, &left):
+		return failure{runner.ExitLeftovers, err}
 	case errors.As(err, &usage), errors.Is(err, errNotConfirmed):
 		return err
 	case err != nil:

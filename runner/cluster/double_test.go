@@ -100,3 +100,19 @@ func TestWhichPodsPoliciesOfOtherAPIsChoose(t *testing.T) {
 		})
 	}
 }
+
+// FuzzCalicoSelection holds that whatever a selector in Calico's language says, it is either understood as labels or may choose any pod.
+func FuzzCalicoSelection(f *testing.F) {
+	for _, seed := range []string{"", "all()", "a == 'b'", `a == "b" && c == 'd'`, "has(a)", "a == ''", "a == 'b' || c", "== ''", "!(a == 'b')"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := calicoSelection(text)
+		if got.Unread != "" && got.Pods != nil {
+			t.Errorf("%q is both understood and not", text)
+		}
+		if got.Pods != nil && len(got.Pods.MatchLabels) == 0 {
+			t.Errorf("%q is understood as no label", text)
+		}
+	})
+}

@@ -113,8 +113,11 @@ func (r *Report) ExitCode() int {
 	return runner.ExitAsExpected
 }
 
-// undecided tells whether the policies leave the answer to the plugin, and something was wanted.
+// undecided tells whether the policies say nothing, or leave the answer to the plugin where something was wanted.
 func (r *Report) undecided() bool {
+	if len(r.Explanations) == 0 {
+		return true
+	}
 	if r.Question.Expect == "" {
 		return false
 	}

@@ -190,6 +190,9 @@ func (q *inquiry) unknown() []string {
 	if !q.Asked && q.NotAsked != "" {
 		lines = append(lines, "the wire was not asked: "+q.NotAsked)
 	}
+	if len(q.Ends) == 0 {
+		lines = append(lines, fmt.Sprintf("the policies could not be asked: %s resolved to no address", q.Question.target()))
+	}
 	for _, unread := range q.Snapshot.Unread {
 		lines = append(lines, fmt.Sprintf("%s could not be read: %s", unread.What, unread.Why))
 	}

@@ -204,6 +204,9 @@ func (p *plan) lines() []string {
 			lines = append(lines, fmt.Sprintf("  %s matches it: %s", tolerated.Object, tolerated.Reason))
 		}
 	}
+	for _, name := range p.namespaces() {
+		lines = append(lines, fmt.Sprintf("NetworkPolicy in namespace %s, for these pods alone, only if something gets through that the policies deny", name))
+	}
 	return lines
 }
 

@@ -30,6 +30,8 @@ type fakeCluster struct {
 	admit func(*corev1.Pod)
 	// await fails the start of pods.
 	await error
+	// left is what cannot be removed.
+	left []runner.Leftover
 
 	mu       sync.Mutex
 	created  map[string]*corev1.Pod
@@ -120,7 +122,7 @@ func (f *fakeCluster) ApplyPolicy(_ context.Context, policy *networkingv1.Networ
 func (f *fakeCluster) Remove(context.Context, ...string) []runner.Leftover {
 	f.removed = true
 	clear(f.created)
-	return nil
+	return f.left
 }
 
 func (f *fakeCluster) Requests() int { return 1 }

@@ -26,12 +26,33 @@ func Ask(ctx context.Context, cluster Cluster, o Options) (*diagnose.Report, err
 	start := time.Now()
 	s := &story{cluster: cluster, options: &o, pods: map[diagnose.Role]runner.Pod{}, agents: map[diagnose.Role]runner.Agent{}}
 	report, err := s.tell(ctx)
+	if err != nil && len(s.left) > 0 {
+		err = LeftBehindError{error: err, Left: s.left}
+	}
 	if report != nil {
 		report.Run, report.Elapsed, report.Requests = o.Run, time.Since(start), cluster.Requests()
 		report.Left, report.Static = s.left, o.Static
 	}
 	return report, err
 }
+
+// LeftBehindError is an error after which something that was created could not be removed.
+type LeftBehindError struct {
+	error
+	Left []runner.Leftover
+}
+
+// Error says what went wrong, and what is left.
+func (e LeftBehindError) Error() string {
+	text := e.error.Error()
+	for _, left := range e.Left {
+		text += fmt.Sprintf("; left behind: %s %s/%s: %s", left.Kind, left.Namespace, left.Name, left.Reason)
+	}
+	return text
+}
+
+// Unwrap returns what went wrong.
+func (e LeftBehindError) Unwrap() error { return e.error }
 
 // story is one question on its way.
 type story struct {

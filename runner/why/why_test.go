@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
+	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/diagnose"
 	"github.com/podknock/podknock/runner/why"
 )
@@ -158,6 +159,16 @@ func TestItCleansUpWhenItIsInterruptedOrPodsDoNotStart(t *testing.T) {
 	_, err := why.Ask(ctx, f, question(t, "shop/db:5432"))
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(f.removed).To(BeTrue())
+
+	f = newFake()
+	f.left = []runner.Leftover{{Kind: "Pod", Namespace: "shop", Name: "x", Reason: "a finalizer"}}
+	ctx, cancel = context.WithCancel(t.Context())
+	f.answers = func(string, probe.Attempt) probe.Outcome { cancel(); return probe.Connected }
+	_, err = why.Ask(ctx, f, question(t, "shop/db:5432"))
+	var left why.LeftBehindError
+	g.Expect(errors.As(err, &left)).To(BeTrue())
+	g.Expect(err).To(MatchError(ContainSubstring("left behind: Pod shop/x: a finalizer")))
+	g.Expect(errors.Is(err, context.Canceled)).To(BeTrue())
 
 	f = newFake()
 	f.await = errors.New("the node does not get the image")
