@@ -99,14 +99,14 @@ kind: Service
 metadata: {name: slow, namespace: NS}
 spec: {selector: {app: slow}, ports: [{port: 80, targetPort: 8080}]}
 ---`
+	// finishedPod is one that no kubelet looks after, so that its status stays as it is written.
 	finishedPod = `
 apiVersion: v1
 kind: Pod
 metadata: {name: done, namespace: NS, labels: {app: done}}
 spec:
-  nodeName: NODE2
+  schedulerName: none
   restartPolicy: Never
-  terminationGracePeriodSeconds: 0
   containers: [{name: app, image: IMAGE, args: [version]}]
 ---`
 	hostLabel = `
@@ -226,9 +226,9 @@ func awaitRunning(ctx context.Context, w *whyWorld) {
 
 // sameAddress gives the finished pod the address of db.
 func sameAddress(ctx context.Context, w *whyWorld) {
-	shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod/web pod/db --timeout=90s; kubectl wait -n NS --for=jsonpath='{.status.phase}'=Succeeded pod/done --timeout=90s"))
+	shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod/web pod/db --timeout=90s"))
 	address := w.address(ctx, "db", false)
-	shell(ctx, w.words(`kubectl patch pod done -n NS --subresource=status --type=merge -p '{"status":{"podIP":"`+address+`","podIPs":[{"ip":"`+address+`"}]}}'`))
+	shell(ctx, w.words(`kubectl patch pod done -n NS --subresource=status --type=merge -p '{"status":{"phase":"Succeeded","podIP":"`+address+`","podIPs":[{"ip":"`+address+`"}]}}'`))
 }
 
 // removeWebhook removes the webhook's configuration, which is in no namespace, at the end.

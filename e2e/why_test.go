@@ -80,7 +80,7 @@ type asked struct {
 // askWhy runs `podknock why` with rights from a kubeconfig.
 func askWhy(ctx context.Context, kubeconfig string, args ...string) asked {
 	GinkgoHelper()
-	command := exec.CommandContext(ctx, abs(*podknockFlag), append([]string{"why", "--kubeconfig", kubeconfig, "--image", *imageFlag, "-o", "json"}, args...)...)
+	command := exec.CommandContext(ctx, abs(*podknockFlag), append([]string{"why", "--kubeconfig", kubeconfig, "--image", *imageFlag, "--start-timeout", "60s", "-o", "json"}, args...)...)
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	begin := time.Now()

@@ -28,6 +28,7 @@ type whyFlags struct {
 
 	expect, http           string
 	static, ephemeral, yes bool
+	startTimeout           time.Duration
 }
 
 func newWhyCommand() *cobra.Command {
@@ -52,6 +53,7 @@ func newWhyCommand() *cobra.Command {
 	set.StringVar(&flags.http, "http", "", "also ask the real destination for this path over HTTP, which its application sees")
 	set.BoolVar(&flags.static, "static", false, "ask the policies alone, and create nothing")
 	set.BoolVar(&flags.ephemeral, "ephemeral", false, "ask from within the real source pod, by an ephemeral container, which can never be removed from it")
+	set.DurationVar(&flags.startTimeout, "start-timeout", why.DefaultStartTimeout, "how long probe pods may take to start")
 	set.BoolVarP(&flags.yes, "yes", "y", false, "create what is needed without asking")
 	command.RunE = func(command *cobra.Command, arguments []string) error { return flags.run(command, arguments) }
 	return command
@@ -102,6 +104,7 @@ func (f *whyFlags) run(command *cobra.Command, arguments []string) error {
 func (f *whyFlags) options(arguments []string) (why.Options, error) {
 	options := why.Options{
 		Expect: diagnose.Expect(f.expect), Static: f.static, Ephemeral: f.ephemeral, HTTP: f.http, Run: runner.NewRunID(),
+		Timeouts: why.Timeouts{Start: f.startTimeout},
 	}
 	switch options.Expect {
 	case "", diagnose.ExpectConnected, diagnose.ExpectBlocked:
@@ -109,6 +112,8 @@ func (f *whyFlags) options(arguments []string) (why.Options, error) {
 		return options, fmt.Errorf("--expect %q: write connected or blocked", f.expect)
 	}
 	switch {
+	case f.startTimeout <= 0:
+		return options, errors.New("--start-timeout: write a duration above 0, such as 20s")
 	case f.static && f.ephemeral:
 		return options, errors.New("--static asks the policies alone and --ephemeral the wire: leave one of them out")
 	case f.http != "" && !strings.HasPrefix(f.http, "/"):

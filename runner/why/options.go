@@ -36,7 +36,7 @@ type Options struct {
 type Timeouts struct {
 	// Read bounds reading the objects. Default 30 s.
 	Read time.Duration
-	// Start bounds the start of the probe pods. Default 20 s: their image is small, and may have to be fetched.
+	// Start bounds the start of the probe pods. Default [DefaultStartTimeout].
 	Start time.Duration
 	// Ask bounds one round of questions to the wire. Default 15 s.
 	Ask time.Duration
@@ -46,12 +46,15 @@ type Timeouts struct {
 	CleanUp time.Duration
 }
 
+// DefaultStartTimeout is how long probe pods may take to start: their image is small, and may have to be fetched.
+const DefaultStartTimeout = 20 * time.Second
+
 func (t Timeouts) withDefaults() Timeouts {
 	for _, one := range []struct {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&t.Read, 30 * time.Second}, {&t.Start, 20 * time.Second}, {&t.Ask, 15 * time.Second}, {&t.Canary, 3 * time.Second}, {&t.CleanUp, 30 * time.Second},
+		{&t.Read, 30 * time.Second}, {&t.Start, DefaultStartTimeout}, {&t.Ask, 15 * time.Second}, {&t.Canary, 3 * time.Second}, {&t.CleanUp, 30 * time.Second},
 	} {
 		if *one.value == 0 {
 			*one.value = one.standard
