@@ -17,6 +17,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/podknock/podknock/runner/cluster"
 	"github.com/podknock/podknock/runner/diagnose"
 )
 
@@ -218,7 +219,7 @@ func (c whyCase) play(ctx SpecContext) {
 	if c.code >= 0 {
 		Expect(answer.code).To(Equal(c.code))
 	}
-	expectNothingLeft(ctx)
+	expectNoRun(ctx)
 	if !c.mends {
 		return
 	}
@@ -272,3 +273,11 @@ const (
 	denyBoth    = `{podSelector: {}, policyTypes: [Ingress, Egress]}`
 	dnsOnly     = `{podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]}`
 )
+
+// expectNoRun looks for objects of any run.
+func expectNoRun(ctx context.Context) {
+	GinkgoHelper()
+	left, err := cluster.Find(ctx, clientset, "")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(left).To(BeEmpty())
+}

@@ -46,8 +46,7 @@ func newWhyCommand() *cobra.Command {
 			"  podknock why shop/app=web api.example.com:443 --static",
 		Args: cobra.ExactArgs(2),
 	}
-	flags := &whyFlags{connection: addConnectionFlags(command), pods: addPodFlags(command), output: addOutputFlag(command, outputText, outputJSON)}
-	command.Flags().Lookup("namespace").Usage = "namespace of ends that are named without one"
+	flags := &whyFlags{connection: addConnectionFlags(command, "namespace of ends that are named without one"), pods: addPodFlags(command), output: addOutputFlag(command, outputText, outputJSON)}
 	set := command.Flags()
 	set.StringVar(&flags.expect, "expect", "", "what should happen: connected or blocked")
 	set.StringVar(&flags.http, "http", "", "also ask the real destination for this path over HTTP, which its application sees")
@@ -68,7 +67,7 @@ func (f *whyFlags) run(command *cobra.Command, arguments []string) error {
 		return err
 	}
 	clusterOptions := cluster.Options{
-		Run: options.Run, Token: cluster.NewToken(), Owner: owner(), Process: cluster.ThisProcess(), Expires: time.Now().Add(whyExpiry),
+		Run: options.Run, Token: cluster.NewToken(), Process: cluster.ThisProcess(), Expires: time.Now().Add(whyExpiry),
 	}
 	if err := f.pods.apply(&clusterOptions); err != nil {
 		return err
@@ -136,10 +135,10 @@ func (f *whyFlags) ask(ctx context.Context, options why.Options, clusterOptions 
 	if err != nil {
 		return nil, err
 	}
-	clusterOptions.Context = f.connection.context()
+	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if err != nil {
-		return nil, err
+		return nil, explainSilence(config, err)
 	}
 	defer connected.Close()
 	return why.Ask(ctx, connected, options)
