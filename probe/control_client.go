@@ -279,3 +279,21 @@ func (c *ControlClient) Counters(ctx context.Context) (Counters, error) {
 	}
 	return *f.Counters, nil
 }
+
+// Held asks how many connections the agent holds, see [Attempt.Hold]: they were answered once, and will be asked again.
+func (c *ControlClient) Held(ctx context.Context) (int, error) {
+	f, err := c.request(ctx, frame{Type: frameHeld}, frameHeld)
+	if err != nil {
+		return 0, fmt.Errorf("ask for held connections: %w", err)
+	}
+	return f.Count, nil
+}
+
+// Release makes the agent ask the second question on all connections that it holds, instead of after the rest of their
+// [Attempt.Hold]. Their results come as those of all attempts.
+func (c *ControlClient) Release(ctx context.Context) error {
+	if _, err := c.request(ctx, frame{Type: frameRelease}, frameDone); err != nil {
+		return fmt.Errorf("release held connections: %w", err)
+	}
+	return nil
+}

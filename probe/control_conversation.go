@@ -115,6 +115,10 @@ func (c *controlConversation) answer(serverCtx, streamCtx context.Context, reque
 		err = s.batches.forget(request.Batch, request.After)
 	case frameCancel:
 		err = s.batches.cancel(request.Batch)
+	case frameHeld:
+		reply.Type, reply.Count = frameHeld, s.options.Prober.Held()
+	case frameRelease:
+		s.options.Prober.Release()
 	case frameEvidence:
 		reply.Type = frameEvidence
 		reply.Evidence, err = s.evidence(request.Question)

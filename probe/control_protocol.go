@@ -27,6 +27,8 @@ import (
 //	leave      of (an id)           done                      ends the answers to that collect
 //	forget     batch, after         done                      drops the results up to that sequence number
 //	cancel     batch, or none: all  done                      ends the attempts; what is undecided becomes Error
+//	held                            held                  how many connections are held, see Attempt.Hold
+//	release                         done                  all that are held ask their second question now
 //	evidence   question             evidence                  what arrived here, and the kernel's tables
 //	counters                        counters                  the kernel's counters alone
 //
@@ -80,6 +82,8 @@ const (
 	frameForget    frameType = "forget"
 	frameCancel    frameType = "cancel"
 	frameDone      frameType = "done"
+	frameHeld      frameType = "held"
+	frameRelease   frameType = "release"
 	frameEvidence  frameType = "evidence"
 	frameCounters  frameType = "counters"
 	frameHeartbeat frameType = "heartbeat"

@@ -15,6 +15,8 @@ import (
 // attempter makes attempts as [Prober] does.
 type attempter interface {
 	Run(ctx context.Context, attempts []Attempt, deliver func(Result))
+	Held() int
+	Release()
 }
 
 // ControlOptions say what a ControlServer serves. Prober and Witness are needed; the other zero values are sensible.

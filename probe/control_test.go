@@ -46,6 +46,15 @@ func (p *fakeProber) Run(ctx context.Context, attempts []Attempt, deliver func(R
 	}
 }
 
+// Held and Release are those of a prober whose results each wait for a release.
+func (p *fakeProber) Held() int { return p.count() }
+
+func (p *fakeProber) Release() {
+	for range p.count() {
+		p.gate <- struct{}{}
+	}
+}
+
 func (p *fakeProber) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -361,4 +370,18 @@ func TestControlLogsResults(t *testing.T) {
 	var r Result
 	g.Expect(json.Unmarshal([]byte(lines[2]), &r)).To(Succeed())
 	g.Expect(r.ID).To(Equal("cell 1"))
+}
+
+func TestHeldConnectionsAreReleasedOnDemand(t *testing.T) {
+	g := NewWithT(t)
+	prober := &fakeProber{gate: make(chan struct{}, 2)}
+	client := opened(t, controlled(t, ControlOptions{Prober: prober})(), "")
+	batch, err := NewBatch([]Attempt{{Protocol: TCP, Host: "a"}, {Protocol: UDP, Host: "b"}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(client.Start(t.Context(), batch)).To(Succeed())
+	g.Eventually(func() (int, error) { return client.Held(t.Context()) }).WithTimeout(controlPatience).Should(Equal(2))
+	g.Expect(client.Release(t.Context())).To(Succeed())
+	results := 0
+	g.Expect(client.Collect(t.Context(), batch, func(int, Result) { results++ })).To(Succeed())
+	g.Expect(results).To(Equal(2))
 }

@@ -17,7 +17,9 @@ type engine struct {
 	deliver func(Result)
 
 	epoll int
-	conns map[int32]*conn
+	// wakeup is an eventfd for what comes from other goroutines.
+	wakeup int
+	conns  map[int32]*conn
 	// generation tells a new socket from an old one with the same descriptor in one batch of events.
 	generation int32
 
@@ -26,6 +28,8 @@ type engine struct {
 	timers   timerQueue
 	// starved are flights whose next socket is due and waits for the pace. They come before new attempts.
 	starved []*flight
+	// held are the flights that hold an answered connection, with the number of releases before.
+	held map[*flight]int
 	// slots are silent flights that wait for a host's budget of ICMP errors, by host.
 	slots map[netip.Addr]*slotQueue
 
@@ -48,8 +52,9 @@ const (
 func (p *Prober) run(ctx context.Context, attempts []Attempt, deliver func(Result)) {
 	e := &engine{
 		prober: p, deliver: deliver, attempts: attempts,
-		tasks: map[*task]struct{}{}, conns: map[int32]*conn{}, slots: map[netip.Addr]*slotQueue{}, descriptorLimit: descriptorLimit(),
-		now: time.Now(), buffer: make([]byte, readBuffer), oob: make([]byte, 512),
+		tasks: map[*task]struct{}{}, conns: map[int32]*conn{}, held: map[*flight]int{}, slots: map[netip.Addr]*slotQueue{},
+		descriptorLimit: descriptorLimit(),
+		now:             time.Now(), buffer: make([]byte, readBuffer), oob: make([]byte, 512),
 	}
 	closeEngine, err := e.open(ctx)
 	if err != nil {
@@ -60,7 +65,7 @@ func (p *Prober) run(ctx context.Context, attempts []Attempt, deliver func(Resul
 	e.loop(ctx)
 }
 
-// open creates the epoll set and an eventfd that becomes readable when ctx ends.
+// open creates the epoll set and an eventfd that becomes readable when ctx ends or held connections are released.
 func (e *engine) open(ctx context.Context) (closeEngine func(), err error) {
 	if e.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("create epoll set: %w", err)
@@ -70,12 +75,18 @@ func (e *engine) open(ctx context.Context) (closeEngine func(), err error) {
 		unix.Close(e.epoll)
 		return nil, fmt.Errorf("create eventfd: %w", err)
 	}
+	wake := func() {
+		unix.Write(wakeup, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // fails only if the counter is full, and then it is readable
+	}
 	woken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(woken)
-		unix.Write(wakeup, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // fails only if the counter is full, and then it is readable
+		wake()
 	})
+	leave := e.prober.holds.watch(e, wake)
+	e.wakeup = wakeup
 	closeEngine = func() {
+		leave()
 		if !stop() {
 			<-woken
 		}
@@ -105,6 +116,7 @@ func (e *engine) loop(ctx context.Context) {
 			e.abandon("wait for sockets: " + err.Error())
 			return
 		}
+		e.release()
 	}
 }
 
@@ -118,6 +130,11 @@ func (e *engine) wait(milliseconds int) error {
 			return err
 		}
 		for _, event := range e.events[:max(n, 0)] {
+			if event.Fd == int32(e.wakeup) {
+				var count [8]byte
+				unix.Read(e.wakeup, count[:]) // what it was for is looked at after each wait
+				continue
+			}
 			if c := e.conns[event.Fd]; c != nil && c.generation == event.Pad {
 				c.ready(event.Events)
 			}
@@ -167,6 +184,9 @@ func (e *engine) patience(wait time.Duration) int {
 
 // abandon delivers an Error for everything that is undecided.
 func (e *engine) abandon(why string) {
+	for f := range e.held {
+		f.letGo()
+	}
 	for _, c := range e.conns {
 		c.close()
 	}

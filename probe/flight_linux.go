@@ -278,6 +278,7 @@ func (f *flight) finish(c *conn) {
 	f.over = true
 	e := f.engine
 	e.unset(&f.timer)
+	f.letGo()
 	if c == nil && len(f.conns) > 0 {
 		c = f.conns[0]
 	}

@@ -2,6 +2,27 @@ package probe
 
 import "time"
 
+// release ends the holding of what was held before the last [Prober.Release].
+func (e *engine) release() {
+	if len(e.held) == 0 {
+		return
+	}
+	releases := e.prober.holds.releases()
+	for f, before := range e.held {
+		if before < releases {
+			f.askAgain()
+		}
+	}
+}
+
+// letGo says that the connection is not held any more, if it was.
+func (f *flight) letGo() {
+	if _, held := f.engine.held[f]; held {
+		delete(f.engine.held, f)
+		f.engine.prober.holds.end()
+	}
+}
+
 // beginHold closes all sockets but the answered one.
 func (f *flight) beginHold(c *conn) {
 	f.held, f.stage = true, holding
@@ -24,11 +45,14 @@ func (f *flight) beginHold(c *conn) {
 		f.finish(c)
 		return
 	}
+	f.engine.held[f] = f.engine.prober.holds.begin()
 	f.engine.set(&f.timer, f.engine.now.Add(f.hold))
 }
 
 // askAgain asks the second question on the held connection.
 func (f *flight) askAgain() {
+	f.letGo()
+	f.engine.unset(&f.timer)
 	c := f.conns[0]
 	c.sent, c.asked = 0, time.Time{}
 	f.first = f.engine.now

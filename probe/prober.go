@@ -16,6 +16,7 @@ type Prober struct {
 	budget icmpBudget
 	pacer  pacer
 	usage  usage
+	holds  holds
 }
 
 // Attempt makes one attempt and returns when it is decided. What went wrong is in the Result.

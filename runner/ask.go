@@ -46,7 +46,7 @@ func (l *lane) askFrom(ctx context.Context, source string, aims []aim, cells []i
 	attempts := make([]probe.Attempt, len(cells))
 	for i, cell := range cells {
 		attempts[i] = aims[cell].attempt
-		attempts[i].Timing = timing
+		attempts[i].Timing = enough(timing, attempts[i].Loss)
 	}
 	err := l.agent(source).Run(ctx, attempts, func(index int, result probe.Result) {
 		answers[cells[index]] = answer{asked: true, result: l.reread(aims[cells[index]], result)}

@@ -66,6 +66,8 @@ type Pods interface {
 	LabelPod(ctx context.Context, namespace, name string, labels map[string]*string) error
 	// Agent is the way to talk to the agent in a pod that runs.
 	Agent(pod Pod) Agent
+	// Streams is how many agents can be talked to at once.
+	Streams() int
 }
 
 // Policies are the NetworkPolicies in the namespaces of a run.
@@ -85,7 +87,7 @@ type PodOrder struct {
 	// SameNodeAs and OtherNodeThan of the PodObject are names within the scenario; these are the namespaces in the cluster that its pods are
 	// in.
 	Namespaces []string
-	// Node is the one that the pod has to run on, empty if any will do.
+	// Node is the node that the pod must run on, by its name in the cluster. Empty leaves that to the scheduler.
 	Node string
 	// AmongOthers says that the pod stands in a namespace with pods that are not ours, and so must never become Ready.
 	AmongOthers bool

@@ -28,6 +28,8 @@ type fakeCluster struct {
 	policies   map[policyName]*networkingv1.NetworkPolicy
 	version    int
 	cleaned    int
+	// streams is how many agents can be talked to at once, zero meaning many.
+	streams int
 	// changes are those of policies, in order.
 	changes []string
 
@@ -200,7 +202,13 @@ func (c *fakeCluster) CreateService(_ context.Context, service *corev1.Service) 
 }
 
 func (c *fakeCluster) NodeAddresses(context.Context, string) ([]netip.Addr, error) { return nil, nil }
-func (c *fakeCluster) Requests() int                                               { return 7 }
+func (c *fakeCluster) Streams() int {
+	if c.streams > 0 {
+		return c.streams
+	}
+	return 50
+}
+func (c *fakeCluster) Requests() int { return 7 }
 
 func (c *fakeCluster) CleanUp(ctx context.Context) []Leftover {
 	c.mu.Lock()

@@ -26,6 +26,8 @@ type lane struct {
 	agents   map[string]Agent
 	// offsets are what the clocks of the agents are ahead of ours, by pod.
 	offsets map[string]time.Duration
+	// crowded says that there may be more pods than control streams, so that agents are talked to in turns.
+	crowded bool
 	// canaries are those of the run, nil where it may have no namespace of its own.
 	canaries *canaries
 	// alive are the namespaces and pods that exist now, by the scenario's names.

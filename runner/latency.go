@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// newLatency sums up samples.
-func newLatency(allow, deny []time.Duration) Latency {
+// NewLatency sums up samples of opened and of closed ways, in any order.
+func NewLatency(allow, deny []time.Duration) Latency {
 	return Latency{Allow: newFigures(allow), Deny: newFigures(deny)}
 }
 
@@ -33,5 +33,5 @@ func mergeLatencies(parts ...Latency) Latency {
 		allow = append(allow, part.Allow.All...)
 		deny = append(deny, part.Deny.All...)
 	}
-	return newLatency(allow, deny)
+	return NewLatency(allow, deny)
 }

@@ -40,8 +40,12 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, bound time.T
 	defer timer.Stop()
 	begun, taken := 0, 0
 	due := false
+	overlap := maxOverlap
+	if l.crowded {
+		overlap = 1 // more would only wait for each other's streams
+	}
 	for {
-		if due && begun-taken < maxOverlap {
+		if due && begun-taken < overlap {
 			r := round{number: begun, start: time.Now()}
 			begun++
 			underWay.Go(func() {

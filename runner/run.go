@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,10 @@ func Run(ctx context.Context, cluster Cluster, plan *Plan, options Options) *Rep
 	if err != nil {
 		report.Error = explain(ctx, err).Error()
 	} else {
+		if r.crowded() {
+			report.Notes = append(slices.Clone(report.Notes), fmt.Sprintf("there may be more pods at once than the %d control streams: "+
+				"agents are talked to in turns, and the latency of enforcement is not sampled", cluster.Streams()))
+		}
 		r.runAll(ctx)
 	}
 	report.Cluster = facts
@@ -77,7 +82,7 @@ type run struct {
 // runAll runs the scenarios, as many at once as the options allow, and returns when their probe pods are gone.
 func (r *run) runAll(ctx context.Context) {
 	var own *canaries
-	if r.options.Tenant == "" {
+	if r.options.Tenant == "" && !r.crowded() {
 		own = newCanaries(r.cluster, r.options)
 		defer own.close()
 	}
@@ -101,7 +106,7 @@ func (r *run) runAll(ctx context.Context) {
 		}
 		all.Go(func() {
 			lane := newLane(r.cluster, r.options, planned)
-			lane.canaries = own
+			lane.canaries, lane.crowded = own, r.crowded()
 			result, err := lane.run(ctx, planned)
 			r.finished(i, &result, err)
 			places.Release(1)
@@ -109,6 +114,17 @@ func (r *run) runAll(ctx context.Context) {
 			pods.Release(weight)
 		})
 	}
+}
+
+// crowded tells whether there may be more pods at once than control streams. Then agents are talked to in turns, and what would keep a stream
+// busy all the time is left out: samples of the latency, and canaries.
+func (r *run) crowded() bool {
+	all, most := 0, 0
+	for i := range r.plan.Scenarios {
+		all += r.plan.Scenarios[i].Pods
+		most = max(most, r.plan.Scenarios[i].Pods)
+	}
+	return r.cluster.Streams() < min(all, max(most, r.options.MaxPods))
 }
 
 func (r *run) isStopped() bool {

@@ -26,6 +26,8 @@ type story struct {
 	records  []StepResult
 	// before is what each cell was last expected to find, and found.
 	before map[string]prior
+	// paths are what was measured before any policy.
+	paths paths
 }
 
 // worthwhile tells whether a step or a later one has cells to ask.
@@ -71,6 +73,9 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 	aims := make([]aim, len(step.Cells))
 	for _, i := range s.selected[number] {
 		aims[i] = s.book.aim(step, step.Cells[i])
+		if aims[i].obstacle == "" {
+			s.paths.prepare(&aims[i])
+		}
 	}
 	watch := watch{
 		story: s, step: step, aims: aims, cells: s.selected[number], changed: changed,
@@ -145,7 +150,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer stop()
-	if len(w.sentinels) > 0 {
+	if len(w.sentinels) > 0 && !w.crowded {
 		watching.Go(func() { w.watchSentinels(watchCtx, w.aims, w.step.Cells, w.sentinels, w.changed) })
 	}
 	if w.changes() && number > 0 && len(w.sentinels) == 0 {
@@ -256,6 +261,9 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 	for _, i := range w.cells {
 		cell := w.step.Cells[i]
 		findings[i].answer, findings[i].destination = answers[i], destinations[i]
+		if cell.Reason.Origin == scenarios.NoPolicy {
+			w.paths.learn(w.aims[i], answers[i].result, w.options.pace.stagger)
+		}
 		findings[i].untested = w.aims[i].untested
 		findings[i].changes, findings[i].flapping = history.of(i)
 		findings[i].disturbed = w.disturbance(w.aims[i])
@@ -317,7 +325,7 @@ func (w *watch) latency() Latency {
 			deny = append(deny, latency)
 		}
 	}
-	return newLatency(allow, deny)
+	return NewLatency(allow, deny)
 }
 
 // changedBy names who last wrote an object, as far as it says so.

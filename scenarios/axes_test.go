@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -127,4 +128,35 @@ func TestAxesOfACell(t *testing.T) {
 
 func axisPlace(name string) int {
 	return slices.IndexFunc(axes, func(a Axis) bool { return string(a.Name) == name })
+}
+
+// TestAxesOfTheReadme keeps the table in README.md equal to the list. `-update` writes it.
+func TestAxesOfTheReadme(t *testing.T) {
+	g := NewWithT(t)
+	text, err := os.ReadFile("README.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	head, rest, found := strings.Cut(string(text), "-update -->\n")
+	g.Expect(found).To(BeTrue())
+	_, tail, found := strings.Cut(rest, "<!-- end of axes -->")
+	g.Expect(found).To(BeTrue())
+	var table strings.Builder
+	table.WriteString("| group | axis | what holds where it is enforced | |\n|---|---|---|---|\n")
+	for _, axis := range Axes() {
+		var notes []string
+		for _, note := range []struct {
+			holds bool
+			word  string
+		}{{axis.Implied, "shown"}, {axis.Unjudged, "unjudged"}, {axis.Measured, "measured without a scenario"}} {
+			if note.holds {
+				notes = append(notes, note.word)
+			}
+		}
+		fmt.Fprintf(&table, "| %s | `%s` | %s | %s |\n", axis.Group, axis.Name, axis.About, strings.Join(notes, ", "))
+	}
+	want := head + "-update -->\n" + table.String() + "<!-- end of axes -->" + tail
+	if *update {
+		g.Expect(os.WriteFile("README.md", []byte(want), 0o644)).To(Succeed())
+		return
+	}
+	g.Expect(string(text)).To(Equal(want), "run go test ./scenarios -run Axes -update")
 }

@@ -110,7 +110,7 @@ var defects = []defect{
 			}
 		}},
 	{name: "UDP is unfiltered", axis: AxisUDP, seen: "deny-all/2/near -> server:8080/UDP (IPv4)", open: having(AxisUDP)},
-	{name: "SCTP is unfiltered", axis: AxisSCTP, seen: "sctp/2/client -> server:8081/SCTP (IPv4)", open: having(AxisSCTP)},
+	{name: "SCTP is unfiltered", axis: AxisSCTP, seen: "sctp/2/far -> server:8081/SCTP (IPv4)", open: having(AxisSCTP)},
 	{name: "IPv6 is unfiltered", axis: AxisIPv6, seen: "deny-all/2/near -> server:8080/TCP (IPv6)", open: having(AxisIPv6)},
 	{name: "traffic within a node is unfiltered", axis: AxisSameNode, seen: "same-node/2/client -> server:8080/TCP (IPv4)", open: having(AxisSameNode)},
 	{name: "traffic between nodes is unfiltered", axis: AxisOtherNode, seen: "other-node/2/client -> server:8080/TCP (IPv4)", open: having(AxisOtherNode)},

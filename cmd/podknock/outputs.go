@@ -75,10 +75,17 @@ func parseOutputFile(text string) (report.Format, string, error) {
 
 // write renders the report to standard output and to every file.
 func (f *outputFlags) write(out io.Writer, result *runner.Report) error {
+	return f.writeWith(out, func(out io.Writer, format report.Format, options report.Options) error {
+		return report.Write(out, format, result, options)
+	})
+}
+
+// writeWith is write for a report that render renders.
+func (f *outputFlags) writeWith(out io.Writer, render func(io.Writer, report.Format, report.Options) error) error {
 	var errs []error
 	options := report.Options{}
 	for _, file := range f.opened {
-		err := errors.Join(report.Write(file.file, file.format, result, report.Options{}), file.file.Close())
+		err := errors.Join(render(file.file, file.format, report.Options{}), file.file.Close())
 		if err != nil {
 			errs = append(errs, fmt.Errorf("write %q: %w", file.file.Name(), err))
 			continue
@@ -89,7 +96,7 @@ func (f *outputFlags) write(out io.Writer, result *runner.Report) error {
 		options.Style = report.StyleOf(file, os.Getenv)
 	}
 	var text bytes.Buffer
-	if err := report.Write(&text, report.Format(f.format.chosen), result, options); err != nil {
+	if err := render(&text, report.Format(f.format.chosen), options); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	_, err := out.Write(text.Bytes())

@@ -58,6 +58,7 @@ func newRootCommand(program string) *cobra.Command {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl podknock"}
 	}
 	root.SetFlagErrorFunc(explainFlag)
-	root.AddCommand(newRunCommand(), newCleanUpCommand(), newListCommand(), newShowCommand(), newImageCommand(), newVersionCommand(), newWhyCommand())
+	root.AddCommand(newRunCommand(), newVerifyCommand(), newCleanUpCommand(), newListCommand(), newShowCommand(), newImageCommand(),
+		newVersionCommand(), newWhyCommand())
 	return root
 }

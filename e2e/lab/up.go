@@ -29,7 +29,7 @@ func upCommand(name *string) *cobra.Command {
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 2, "how many nodes")
 	cmd.Flags().StringVar((*string)(&o.Families), "ip-family", string(cluster.DualStack), "dual, ipv4 or ipv6")
 	cmd.Flags().StringVar((*string)(&o.Engine), "engine", string(cluster.KubeNetworkPolicies),
-		"who enforces NetworkPolicies: kube-network-policies, or none as with flannel")
+		"who enforces NetworkPolicies: kube-network-policies, none as with flannel, or mutant:NAME")
 	addSourceFlag(cmd, &o.Source)
 	return cmd
 }

@@ -21,7 +21,7 @@ func (c *Cluster) Agent(pod runner.Pod) runner.Agent {
 		port = known.(uint16)
 	}
 	return &agent{
-		pod: pod, token: c.options.Token, streams: c.streams, hold: c.holdsStreams, gone: func() runner.Incidents { return c.PodIncidents(pod.Namespace, pod.Name) },
+		pod: pod, token: c.options.Token, streams: c.streams, gone: func() runner.Incidents { return c.PodIncidents(pod.Namespace, pod.Name) },
 		dial: func(ctx context.Context) (io.ReadWriteCloser, error) {
 			if c.options.Channel == Exec {
 				return c.execute(ctx, pod, port)
@@ -31,8 +31,8 @@ func (c *Cluster) Agent(pod runner.Pod) runner.Agent {
 	}
 }
 
-// holdsStreams tells whether there is a stream for every pod of the run, so that it can be kept.
-func (c *Cluster) holdsStreams() bool { return c.pods.count() <= c.streams.limit }
+// Streams is how many agents can be talked to at once.
+func (c *Cluster) Streams() int { return c.streams.limit }
 
 // agent is a [runner.Agent] over control streams.
 type agent struct {
@@ -40,7 +40,6 @@ type agent struct {
 	token   probe.Token
 	streams *streams
 	dial    func(context.Context) (io.ReadWriteCloser, error)
-	hold    func() bool
 	gone    func() runner.Incidents
 
 	mu     sync.Mutex
@@ -70,6 +69,10 @@ func (a *agent) acquire(ctx context.Context) (*probe.ControlClient, error) {
 		case a.closed:
 			a.mu.Unlock()
 			return nil, ErrClosed
+		case a.client != nil && a.users == 0 && !a.streams.unpark(a.client):
+			a.client = nil // somebody else has its place now
+			a.mu.Unlock()
+			continue
 		case a.client != nil && !lost(a.client):
 			a.users++
 			client := a.client
@@ -138,25 +141,24 @@ func (a *agent) open(ctx context.Context) (*probe.ControlClient, error) {
 	return nil, fmt.Errorf("reach the agent of pod %s/%s: %w", a.pod.Namespace, a.pod.Name, err)
 }
 
-// release gives the stream back, and closes it if there are more pods than streams and nobody uses it.
+// release gives the stream back. The last one who used it leaves it open, unless somebody waits for its place.
 func (a *agent) release() {
-	hold := a.hold()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.users--
-	if a.users > 0 || hold && !a.closed {
+	if a.users > 0 || a.client == nil {
 		return
 	}
-	a.drop()
+	if a.closed || lost(a.client) || !a.streams.park(a.client) {
+		a.drop()
+	}
 }
 
-// drop closes the stream. The lock is held.
+// drop closes the stream and gives its place away. The lock is held.
 func (a *agent) drop() {
-	if a.client != nil {
-		a.client.Close()
-		a.client = nil
-		a.streams.release()
-	}
+	a.client.Close()
+	a.client = nil
+	a.streams.release()
 }
 
 // Close gives the stream back. Questions under way fail.
@@ -164,6 +166,13 @@ func (a *agent) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
+	if a.client == nil {
+		return
+	}
+	if a.users == 0 && !a.streams.unpark(a.client) {
+		a.client = nil
+		return
+	}
 	a.drop()
 }
 
@@ -196,15 +205,6 @@ func (a *agent) ask(ctx context.Context, do func(*probe.ControlClient) error) er
 	}
 }
 
-// Run implements [runner.Agent].
-func (a *agent) Run(ctx context.Context, attempts []probe.Attempt, deliver func(index int, result probe.Result)) error {
-	batch, err := probe.NewBatch(attempts)
-	if err != nil {
-		return err
-	}
-	return a.ask(ctx, func(client *probe.ControlClient) error { return client.Run(ctx, batch, deliver) })
-}
-
 // Evidence implements [runner.Agent].
 func (a *agent) Evidence(ctx context.Context, question probe.EvidenceQuestion) (evidence probe.Evidence, err error) {
 	err = a.ask(ctx, func(client *probe.ControlClient) (err error) {
@@ -230,4 +230,18 @@ func (a *agent) Introduction(ctx context.Context) (introduction probe.Agent, err
 		return nil
 	})
 	return introduction, err
+}
+
+// Held counts the connections that the agent holds, see [probe.Attempt.Hold].
+func (a *agent) Held(ctx context.Context) (held int, err error) {
+	err = a.ask(ctx, func(client *probe.ControlClient) (err error) {
+		held, err = client.Held(ctx)
+		return err
+	})
+	return held, err
+}
+
+// Release makes the agent ask the second question on all connections that it holds.
+func (a *agent) Release(ctx context.Context) error {
+	return a.ask(ctx, func(client *probe.ControlClient) error { return client.Release(ctx) })
 }

@@ -55,7 +55,7 @@ func (c *Cluster) JoinPod(ctx context.Context, pod *corev1.Pod) (runner.Agent, e
 	}
 	joined := runner.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName}
 	return &agent{
-		pod: joined, token: c.options.Token, streams: c.streams, hold: func() bool { return true },
+		pod: joined, token: c.options.Token, streams: c.streams,
 		gone: func() runner.Incidents { return runner.Incidents{} },
 		dial: func(ctx context.Context) (io.ReadWriteCloser, error) { return c.attach(joined, container.Name) },
 	}, nil

@@ -143,17 +143,23 @@ func validate(root, schema map[string]any, value any, at string) (faults []strin
 // generateSchema makes the JSON Schema of a report.
 func generateSchema(t *testing.T) []byte {
 	t.Helper()
+	return schemaOf(t, reflect.TypeFor[runner.Report](), "report", "podknock report", runner.ReportAPIVersion, runner.ReportKind)
+}
+
+// schemaOf makes the JSON Schema of a type that is rendered as one object with a version and a kind.
+func schemaOf(t *testing.T, of reflect.Type, name, title, version, kind string) []byte {
+	t.Helper()
 	g := NewWithT(t)
 	generator := &schemaGenerator{
-		sources: readSources(t, "..", "../../probe", "../../scenarios/policy"), definitions: map[string]any{},
+		sources: readSources(t, "..", "../verify", "../../probe", "../../scenarios", "../../scenarios/policy"), definitions: map[string]any{},
 	}
-	schema := generator.structure(reflect.TypeFor[runner.Report]())
+	schema := generator.structure(of)
 	properties := schema["properties"].(map[string]any)
-	properties["apiVersion"] = map[string]any{"const": runner.ReportAPIVersion, "description": "the version of this format"}
-	properties["kind"] = map[string]any{"const": runner.ReportKind}
+	properties["apiVersion"] = map[string]any{"const": version, "description": "the version of this format"}
+	properties["kind"] = map[string]any{"const": kind}
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	schema["$id"] = "https://podknock.dev/schema/v1alpha1/report.schema.json"
-	schema["title"] = "podknock report"
+	schema["$id"] = "https://podknock.dev/schema/v1alpha1/" + name + ".schema.json"
+	schema["title"] = title
 	schema["$defs"] = generator.definitions
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

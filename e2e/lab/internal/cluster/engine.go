@@ -14,11 +14,14 @@ import (
 // engineQueue is the netfilter queue on which the engine takes packets.
 const engineQueue = "100"
 
+// mutantComponent is the name of the component that is any of the mutants.
+const mutantComponent = "mutant"
+
+// engineComponents are the names that an engine can have as a component.
+var engineComponents = []string{string(KubeNetworkPolicies), mutantComponent}
+
 // grantEngine lets the policy engine read what it goes by.
 func (u *upping) grantEngine(ctx context.Context) error {
-	if u.Engine == NoEngine {
-		return nil
-	}
 	meta := metav1.ObjectMeta{Name: engineIdentity.user}
 	read := []string{"get", "list", "watch"}
 	if _, err := u.api.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
@@ -35,30 +38,37 @@ func (u *upping) grantEngine(ctx context.Context) error {
 	return err
 }
 
-// startEngine starts kube-network-policies on a node, and hooks it into the
-// node's traffic where it cannot do so itself.
-func (u *upping) startEngine(ctx context.Context, node *machine.Machine) error {
-	if u.Engine == NoEngine {
-		u.setHook(NoHook)
-		return nil
-	}
+// startEngine starts an engine on a node, and hooks it into the node's traffic
+// where it cannot do so itself.
+func (u *upping) startEngine(ctx context.Context, node *machine.Machine, engine Engine) error {
 	hook, err := findHook(ctx, node)
 	if err != nil {
 		return err
 	}
-	if hook == XTablesQueue {
-		for _, iptables := range []string{"iptables", "ip6tables"} {
-			cmd := node.NetCommand(ctx, iptables, "-w", "-I", "FORWARD", "-m", "conntrack", "--ctstate", "NEW",
-				"-j", "NFQUEUE", "--queue-num", engineQueue, "--queue-bypass")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("hook the policy engine into %s: %w: %s", iptables, err, strings.TrimSpace(string(out)))
-			}
-		}
+	mutant, isMutant := engine.mutant()
+	if isMutant {
+		hook = XTablesQueue // it brings no hook of its own
+	}
+	if engine == NoEngine {
+		hook = NoHook
 	}
 	u.setHook(hook)
-	return u.startComponent(ctx, node, "kube-network-policies",
-		"--kubeconfig="+u.kubeconfigOf(engineIdentity), "--hostname-override="+node.Name,
-		"--nfqueue-id="+engineQueue, "--metrics-bind-address=127.0.0.1:9080")
+	if hook == XTablesQueue {
+		if err := setQueueRule(ctx, node, failOpen); err != nil {
+			return err
+		}
+	}
+	switch {
+	case engine == NoEngine:
+		return nil
+	case isMutant:
+		return u.startComponent(ctx, node, mutantComponent, "--mutant="+mutant,
+			"--kubeconfig="+u.kubeconfigOf(engineIdentity), "--node="+node.Name, "--queue="+engineQueue)
+	default:
+		return u.startComponent(ctx, node, string(KubeNetworkPolicies),
+			"--kubeconfig="+u.kubeconfigOf(engineIdentity), "--hostname-override="+node.Name,
+			"--nfqueue-id="+engineQueue, "--metrics-bind-address=127.0.0.1:9080")
+	}
 }
 
 // findHook asks the kernel, by trying in the node's own namespace.

@@ -129,7 +129,7 @@ func (u *upping) startNode(ctx context.Context, n int) error {
 	if err := u.startComponent(ctx, node, "kube-proxy", "--config="+proxyConfig); err != nil {
 		return err
 	}
-	return u.startEngine(ctx, node)
+	return u.startEngine(ctx, node, u.Engine)
 }
 
 // registerNode makes the Node object with the pod ranges of the address plan;

@@ -5,7 +5,10 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/podknock/podknock/e2e/lab/internal/mutants"
 )
 
 // Families says which IP families a lab's pods and Services have.
@@ -27,6 +30,25 @@ const (
 	KubeNetworkPolicies Engine = "kube-network-policies"
 	NoEngine            Engine = "none"
 )
+
+// mutantPrefix precedes a name of the catalogue of engines that are wrong on
+// purpose.
+const mutantPrefix = "mutant:"
+
+// mutant returns the name of the mutant that an engine is.
+func (e Engine) mutant() (string, bool) { return strings.CutPrefix(string(e), mutantPrefix) }
+
+// Validate returns one sentence when there is no such engine.
+func (e Engine) Validate() error {
+	if name, is := e.mutant(); is {
+		_, err := mutants.Find(name)
+		return err
+	}
+	if engines := []Engine{KubeNetworkPolicies, NoEngine}; !slices.Contains(engines, e) {
+		return fmt.Errorf("engine %q: use one of %q, or %sNAME", e, engines, mutantPrefix)
+	}
+	return nil
+}
 
 // Options say what kind of lab is wanted. The zero value of a field means its
 // default.
@@ -85,10 +107,7 @@ func (o Options) Validate() error {
 	if families := []Families{DualStack, IPv4Only, IPv6Only}; !slices.Contains(families, o.Families) {
 		return fmt.Errorf("IP family %q: use one of %q", o.Families, families)
 	}
-	if engines := []Engine{KubeNetworkPolicies, NoEngine}; !slices.Contains(engines, o.Engine) {
-		return fmt.Errorf("engine %q: use one of %q", o.Engine, engines)
-	}
-	return nil
+	return o.Engine.Validate()
 }
 
 // ValidateName returns one sentence when no lab can have the name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func Prepare(ctx context.Context, o Options) (string, error) {
 	if err := host.Install(ctx, o.Progress); err != nil {
 		return "", err
 	}
-	return parts.Build(ctx, parts.Options{Source: o.Source, Progress: o.Progress})
+	return parts.Build(ctx, parts.Options{Source: o.Source, Progress: o.Progress, Keep: binsInUse()})
 }
 
 // alreadyUp tells whether a lab is up as it is wanted; its error says that it
@@ -145,6 +146,18 @@ func (u *upping) setHook(hook Hook) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.hook = hook
+}
+
+// binsInUse returns the folders of the programs that labs run.
+func binsInUse() []string {
+	states, _ := filepath.Glob(layout{"*"}.stateFile())
+	var bins []string
+	for _, path := range states {
+		if s, err := (layout{filepath.Base(filepath.Dir(path))}).readState(); err == nil {
+			bins = append(bins, s.Bin)
+		}
+	}
+	return bins
 }
 
 // all returns the machines in the order in which they are made.

@@ -149,6 +149,25 @@ func (m *Machine) Stop(ctx context.Context, component string) error {
 	return err
 }
 
+// Remove ends a component as Stop does, and forgets it.
+func (m *Machine) Remove(ctx context.Context, component string) error {
+	_, err := m.ask(ctx, request{Remove: component})
+	return err
+}
+
+// Kill ends a component with SIGKILL, as a crash would. It stays listed, as
+// ended.
+func (m *Machine) Kill(ctx context.Context, component string) error {
+	_, err := m.ask(ctx, request{Kill: component})
+	return err
+}
+
+// Restart starts a component that has ended as it was started before.
+func (m *Machine) Restart(ctx context.Context, component string) error {
+	_, err := m.ask(ctx, request{Restart: component})
+	return err
+}
+
 // Components lists what the machine runs or ran, by name.
 func (m *Machine) Components(ctx context.Context) ([]State, error) {
 	return m.ask(ctx, request{List: true})

@@ -15,9 +15,12 @@ import (
 
 // request is what a client of an init may ask; exactly one field is set.
 type request struct {
-	Start *Component `json:"start,omitempty"`
-	Stop  string     `json:"stop,omitempty"` // a component's name
-	List  bool       `json:"list,omitempty"`
+	Start   *Component `json:"start,omitempty"`
+	Stop    string     `json:"stop,omitempty"`    // a component's name
+	Remove  string     `json:"remove,omitempty"`  // as Stop, and it is forgotten
+	Kill    string     `json:"kill,omitempty"`    // as Stop, but without a word
+	Restart string     `json:"restart,omitempty"` // of one that has ended
+	List    bool       `json:"list,omitempty"`
 }
 
 type response struct {
@@ -58,6 +61,12 @@ func (s *supervisor) answer(conn net.Conn) {
 		err = s.start(*req.Start)
 	case req.Stop != "":
 		err = s.stop(req.Stop)
+	case req.Remove != "":
+		err = s.remove(req.Remove)
+	case req.Kill != "":
+		err = s.kill(req.Kill)
+	case req.Restart != "":
+		err = s.restart(req.Restart)
 	}
 	resp := response{States: s.list()}
 	if err != nil {
@@ -89,16 +98,61 @@ func (s *supervisor) start(c Component) error {
 	if err != nil {
 		return fmt.Errorf("start %q: %w", c.Name, err)
 	}
-	s.components[c.Name] = &running{state: State{Name: c.Name, PID: process.Pid, Log: c.Log}, done: make(chan struct{})}
+	s.components[c.Name] = &running{state: State{Name: c.Name, PID: process.Pid, Log: c.Log, Component: c}, done: make(chan struct{})}
 	return process.Release()
+}
+
+// find needs the lock.
+func (s *supervisor) find(verb, name string) (*running, error) {
+	c := s.components[name]
+	if c == nil {
+		return nil, fmt.Errorf("%s %q: this machine does not run it", verb, name)
+	}
+	return c, nil
+}
+
+// restart starts a component again that has ended.
+func (s *supervisor) restart(name string) error {
+	s.mu.Lock()
+	c, err := s.find("start", name)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.start(c.state.Component)
+}
+
+// kill ends a component as a crash would, and waits until it has ended.
+func (s *supervisor) kill(name string) error {
+	s.mu.Lock()
+	c, err := s.find("kill", name)
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	s.signal(c, unix.SIGKILL)
+	s.mu.Unlock()
+	<-c.done
+	return nil
+}
+
+// remove ends a component in good order and forgets that there was one.
+func (s *supervisor) remove(name string) error {
+	if err := s.stop(name); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.components, name)
+	return nil
 }
 
 func (s *supervisor) stop(name string) error {
 	s.mu.Lock()
-	c := s.components[name]
-	if c == nil {
+	c, err := s.find("stop", name)
+	if err != nil {
 		s.mu.Unlock()
-		return fmt.Errorf("stop %q: this machine does not run it", name)
+		return err
 	}
 	s.signal(c, unix.SIGTERM)
 	s.mu.Unlock()

@@ -22,9 +22,9 @@ const ImagePrefix = "lab.podknock.dev/"
 // archive NAME.tar beside them.
 var Images = []string{"pause", "coredns"}
 
-// buildImages archives each image of Images.
-func buildImages(bin string) error {
-	for _, program := range Images {
+// buildImages archives programs, some of Images, as images.
+func buildImages(bin string, programs []string) error {
+	for _, program := range programs {
 		image, err := imageOf(filepath.Join(bin, program))
 		if err != nil {
 			return err

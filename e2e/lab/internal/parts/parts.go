@@ -2,12 +2,9 @@ package parts
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -21,10 +18,13 @@ import (
 // part is one run of the go command: what it builds, under which name.
 type part struct {
 	name     string   // for people
+	id       string   // names its builds in the cache
 	dir      string   // the module's folder below the lab's
 	packages []string // what to build; "tool" is all tools of the module
+	sources  []string // files and folders below the lab's that go into it, beside its module's go.mod and go.sum
 	links    []string // further names of the one program built
 	rename   string   // the name that a tool gets instead of its package's
+	images   []string // the programs that also become images
 	// versionOf is the module whose version the program reports as its own; it
 	// learns it from the linker.
 	versionOf string
@@ -32,20 +32,21 @@ type part struct {
 
 // all is ordered so that what takes longest comes first, while patience lasts.
 var all = []part{
-	{name: "Kubernetes (about 5 minutes on 2 cores)", packages: []string{"./parts/kube"}, links: []string{
+	{name: "Kubernetes (about 5 minutes on 2 cores)", id: "kubernetes", packages: []string{"./parts/kube"}, sources: []string{"parts/kube"}, links: []string{
 		"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
 	}, versionOf: "k8s.io/kubernetes"},
-	{name: "etcd", packages: []string{"./parts/etcd"}},
-	{name: "CoreDNS", packages: []string{"./parts/coredns"}},
-	{name: "containerd", dir: "containerd", packages: []string{"tool"}},
-	{name: "CNI plugins", packages: []string{
+	{name: "etcd", id: "etcd", packages: []string{"./parts/etcd"}, sources: []string{"parts/etcd"}},
+	{name: "CoreDNS", id: "coredns", packages: []string{"./parts/coredns"}, sources: []string{"parts/coredns"}, images: []string{"coredns"}},
+	{name: "containerd", id: "containerd", dir: "containerd", packages: []string{"tool"}},
+	{name: "CNI plugins", id: "cni", packages: []string{
 		"./parts/nodad", "./parts/pause",
 		"github.com/containernetworking/plugins/plugins/main/ptp",
 		"github.com/containernetworking/plugins/plugins/main/loopback",
 		"github.com/containernetworking/plugins/plugins/ipam/host-local",
 		"github.com/containernetworking/plugins/plugins/meta/portmap",
-	}},
-	{name: "kube-network-policies", packages: []string{"sigs.k8s.io/kube-network-policies/cmd/kube-network-policies/standard"}, rename: "kube-network-policies"},
+	}, sources: []string{"parts/nodad", "parts/pause"}, images: []string{"pause"}},
+	{name: "kube-network-policies", id: "engine", packages: []string{"sigs.k8s.io/kube-network-policies/cmd/kube-network-policies/standard"}, rename: "kube-network-policies"},
+	{name: "the mutant engines", id: "mutant", packages: []string{"./parts/mutant"}, sources: []string{"parts/mutant", "internal/engine", "internal/mutants"}},
 }
 
 // Options say what to build from and how to report it.
@@ -55,12 +56,16 @@ type Options struct {
 	// Cache is the folder below which builds are kept; "" means
 	// podknock/lab in the user's cache.
 	Cache string
+	// Keep are folders of earlier builds that are in use and must stay.
+	Keep []string
 	// Progress receives a line when a part begins and ends, and one every ten
 	// seconds in between.
 	Progress io.Writer
 }
 
 // Build makes all programs, unless they are there, and returns their folder.
+// Each part is kept apart in the cache, so that a change builds what it
+// concerns; a build is a folder of links to its parts.
 func Build(ctx context.Context, o Options) (string, error) {
 	if o.Cache == "" {
 		user, err := os.UserCacheDir()
@@ -69,15 +74,21 @@ func Build(ctx context.Context, o Options) (string, error) {
 		}
 		o.Cache = filepath.Join(user, "podknock", "lab")
 	}
-	key, err := sourceKey(ctx, o.Source)
+	toolchain, err := goVersion(ctx)
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(o.Cache, key)
-	if _, err := os.Stat(bin); err == nil {
+	keys := make([]string, len(all))
+	for i, p := range all {
+		if keys[i], err = p.key(o.Source, toolchain); err != nil {
+			return "", err
+		}
+	}
+	bin := filepath.Join(o.Cache, keyOf(strings.Join(keys, " ")))
+	if used(bin) {
 		return bin, nil
 	}
-	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(o.Cache, partsFolder), 0o755); err != nil {
 		return "", err
 	}
 	unlock, err := lock(ctx, filepath.Join(o.Cache, "lock"))
@@ -85,27 +96,49 @@ func Build(ctx context.Context, o Options) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	if _, err := os.Stat(bin); err == nil { // somebody else built it meanwhile
+	if used(bin) { // somebody else built it meanwhile
 		return bin, nil
 	}
-	staging, err := os.MkdirTemp(o.Cache, "building-")
+	staging, err := os.MkdirTemp(o.Cache, stagingPrefix)
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(staging)
-	for _, p := range all {
-		if err := p.build(ctx, o, staging); err != nil {
-			return "", err
+	for i, p := range all {
+		built := filepath.Join(o.Cache, partsFolder, p.id+"-"+keys[i])
+		if !used(built) {
+			if err := p.buildAt(ctx, o, built); err != nil {
+				return "", err
+			}
 		}
-	}
-	if err := buildImages(staging); err != nil {
-		return "", fmt.Errorf("archive the lab's images: %w", err)
+		if err := linkAll(built, staging); err != nil {
+			return "", fmt.Errorf("put %s with the other programs: %w", p.name, err)
+		}
 	}
 	if err := os.Chmod(staging, 0o755); err != nil {
 		return "", err
 	}
 	// The rename is what makes the build count: whole or not at all.
-	return bin, os.Rename(staging, bin)
+	if err := os.Rename(staging, bin); err != nil {
+		return "", err
+	}
+	return bin, prune(o.Cache, append(o.Keep, bin))
+}
+
+// buildAt builds a part into a folder of the cache, whole or not at all.
+func (p part) buildAt(ctx context.Context, o Options, folder string) error {
+	staging, err := os.MkdirTemp(o.Cache, stagingPrefix)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(staging)
+	if err := p.build(ctx, o, staging); err != nil {
+		return err
+	}
+	if err := buildImages(staging, p.images); err != nil {
+		return fmt.Errorf("archive the images of %s: %w", p.name, err)
+	}
+	return os.Rename(staging, folder)
 }
 
 func (p part) build(ctx context.Context, o Options, bin string) error {
@@ -159,31 +192,6 @@ func (p part) ldflags(ctx context.Context, source string) (string, error) {
 		flags = append(flags, "-X", pkg+".gitVersion="+version, "-X", pkg+".gitMajor="+numbers[0], "-X", pkg+".gitMinor="+numbers[1])
 	}
 	return strings.Join(flags, " "), nil
-}
-
-// sourceKey names a build: the same sources and the same Go make the same key.
-func sourceKey(ctx context.Context, source string) (string, error) {
-	version, err := exec.CommandContext(ctx, "go", "version").Output()
-	if err != nil {
-		return "", fmt.Errorf("ask go for its version: %w", err)
-	}
-	sum := sha256.New()
-	sum.Write(version)
-	for _, root := range []string{"go.mod", "go.sum", "parts", "containerd", "internal/parts"} {
-		err := filepath.WalkDir(filepath.Join(source, root), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			data, err := os.ReadFile(path)
-			fmt.Fprintf(sum, "%s %d\n", strings.TrimPrefix(path, source), len(data))
-			sum.Write(data)
-			return err
-		})
-		if err != nil {
-			return "", fmt.Errorf("read the lab's sources: %w", err)
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:16], nil
 }
 
 // lock waits until this process alone builds.

@@ -1,0 +1,48 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/podknock/podknock/runner"
+)
+
+// Options say how to verify. The zero value of all fields but Runner.Run is sensible.
+type Options struct {
+	// Runner are the options of the run of the features, whose id, timeouts, tenant, families and progress hold for all stages.
+	Runner runner.Options
+	// Peers is the number of nodes above which each node is tested with a sample of so many others. Zero means DefaultPeers.
+	Peers int
+	// CanaryTimeout bounds how long the canary waits for a deny. Zero means DefaultCanaryTimeout.
+	CanaryTimeout time.Duration
+	// PathTimeout bounds how long paths may take to come up. Zero means DefaultPathTimeout.
+	PathTimeout time.Duration
+}
+
+// The defaults of Options.
+const (
+	// DefaultCanaryTimeout is beyond what the slowest plugins need that are known, so that a late one is not taken for none.
+	DefaultCanaryTimeout = 20 * time.Second
+	DefaultPathTimeout   = 15 * time.Second
+)
+
+func (o *Options) setDefaults() {
+	if o.Peers <= 0 {
+		o.Peers = DefaultPeers
+	}
+	if o.CanaryTimeout <= 0 {
+		o.CanaryTimeout = DefaultCanaryTimeout
+	}
+	if o.PathTimeout <= 0 {
+		o.PathTimeout = DefaultPathTimeout
+	}
+	if o.Runner.Progress == nil {
+		o.Runner.Progress = func(runner.Event) {}
+	}
+}
+
+func (o *Options) startTimeout() time.Duration {
+	if o.Runner.StartTimeout > 0 {
+		return o.Runner.StartTimeout
+	}
+	return runner.DefaultStartTimeout
+}

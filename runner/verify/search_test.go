@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/podknock/podknock/runner"
+)
+
+// judged is the report of the simulated run.
+func (s *simulation) judged() *Report {
+	report := &Report{}
+	s.evidence.Run.Counts = runner.Counts{}
+	for _, k := range s.search.knocks {
+		count(&s.evidence.Run.Counts, k.result.Mark)
+	}
+	s.search.judge(report, s.evidence.Run)
+	return report
+}
+
+// names are the defects of a headline.
+func names(h Headline) []string {
+	var all []string
+	for _, e := range h.Explanations {
+		for _, d := range e.Defects {
+			all = append(all, d.Name)
+		}
+	}
+	return all
+}
+
+func TestEngineWithoutDefectIsNotAccused(t *testing.T) {
+	g := NewWithT(t)
+	s := simulated(t)
+	s.suffer(s.search.right)
+	report := s.judged()
+	g.Expect(report.Headline.Conclusion).To(Equal(ConcludedEnforced), report.Headline.Text)
+	g.Expect(report.ExitCode()).To(Equal(ExitEnforced))
+	for _, axis := range report.Axes {
+		g.Expect(axis.Headline).To(BeFalse(), string(axis.Axis))
+		g.Expect(axis.Judgement).To(BeElementOf(Enforced, Undefined), "%s: %s", axis.Axis, axis.Why)
+	}
+}
+
+func TestEachDefectIsNamedAndNothingElse(t *testing.T) {
+	s := simulated(t)
+	for _, guess := range s.search.guesses {
+		t.Run(guess.Name, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(s.suffer(guess.predicted)).NotTo(BeZero(), "the suite has no knock that shows the defect")
+			report := s.judged()
+			g.Expect(names(report.Headline)).To(ContainElement(guess.Name), report.Headline.Text)
+			g.Expect(report.Headline.Explanations).To(HaveLen(1))
+			g.Expect(report.ExitCode()).To(Equal(ExitNotEnforced))
+			class := report.Headline.Explanations[0]
+			for _, axis := range report.Axes {
+				accused := slices.ContainsFunc(class.Defects[:1], func(d Defect) bool { return d.Axis == axis.Axis })
+				g.Expect(axis.Headline).To(Equal(accused), string(axis.Axis))
+				if len(axis.Failing) > 0 && !accused {
+					g.Expect(axis.Follows).To(Equal(class.Defects[0].Name), string(axis.Axis))
+				}
+			}
+		})
+	}
+}
+
+func TestDefectOfOneNodeIsNamedWithItsNode(t *testing.T) {
+	s := simulated(t)
+	for _, guess := range s.search.onNodes() {
+		t.Run(guess.Name+" on "+guess.nodes[0], func(t *testing.T) {
+			g := NewWithT(t)
+			if s.suffer(guess.predicted) == 0 {
+				t.Skip("nothing shows it on this node, where the simulated scheduler put pods")
+			}
+			found, ok := s.search.solve()
+			g.Expect(ok).To(BeTrue())
+			// What a defect does on one node may be all that another does anywhere, and then no node need be named.
+			g.Expect(s.search.same(found.classes[0].guesses[0].predicted, guess.predicted)).To(BeTrue(), found.classes[0].guesses[0].Name)
+		})
+	}
+}
+
+func TestWhatWasNotLearntAccusesNobody(t *testing.T) {
+	s := simulated(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, guess := range s.search.guesses {
+		for _, share := range []float64{0.02, 0.2, 0.6} {
+			failing := s.suffer(guess.predicted)
+			for _, k := range s.search.knocks {
+				if random.Float64() < share {
+					if k.failed {
+						failing--
+					}
+					k.result.Mark, k.failed, k.proven = runner.MarkInconclusive, false, false
+				}
+			}
+			report := s.judged()
+			if failing == 0 {
+				NewWithT(t).Expect(report.Headline.Explanations).To(BeEmpty(), guess.Name)
+				continue
+			}
+			NewWithT(t).Expect(names(report.Headline)).To(ContainElement(guess.Name), "%s at %v: %s", guess.Name, share, report.Headline.Text)
+		}
+	}
+}
