@@ -50,7 +50,7 @@ var _ = Describe("podknock why on a cluster that does not do what policies say",
 		answer = askWhy(ctx, kubeconfig, w.words("NS/web"), w.words("NS/db:5432"), "--yes")
 		Expect(answer.causes()).To(HaveExactElements("switched-off"))
 		Expect(answer.report.Findings[0].Advice).To(ContainSubstring("--enable-policy=never"))
-		expectNoRun(ctx)
+		expectNothingLeft(ctx)
 	}, SpecTimeout(6*time.Minute))
 
 	It("says that the answer changed meanwhile", func(ctx SpecContext) {
@@ -83,6 +83,6 @@ var _ = Describe("podknock why on a cluster that does not do what policies say",
 		_ = command.Wait()
 		Expect(lifted).To(BeTrue())
 		Expect(out.String()).To(ContainSubstring("[flapping]"))
-		expectNoRun(ctx)
+		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))
 })

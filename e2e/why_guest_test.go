@@ -194,7 +194,7 @@ var _ = Describe("podknock why as a guest", Serial, Label("full"), func() {
 		done.Wait()
 		Expect(b.faults).To(BeEmpty())
 		Expect(state(ctx, w.namespace)).To(Equal(before))
-		expectNoRun(ctx)
+		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))
 
 	It("refuses labels that a DaemonSet or a Service of unready pods would take, and asks from within the pod instead", func(ctx SpecContext) {
@@ -234,7 +234,7 @@ spec: {publishNotReadyAddresses: true, selector: {app: eager}, ports: [{port: 80
 			Expect(answer.code).To(BeZero())
 			Expect(answer.report.Wire).NotTo(BeEmpty())
 		}
-		expectNoRun(ctx)
+		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))
 
 	It("gives up a probe pod into which something was injected", func(ctx SpecContext) {
@@ -269,7 +269,7 @@ END`))
 			g.Expect(strings.Join(answer.report.Unknown, "\n")).To(ContainSubstring("it has 2 containers instead of 1"))
 			g.Expect(answer.causes()).To(Equal([]string{"test"}))
 		}).WithTimeout(time.Minute).WithPolling(time.Second).Should(Succeed())
-		expectNoRun(ctx)
+		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))
 
 	It("needs no more than the rights of its documented roles", func(ctx SpecContext) {
@@ -312,7 +312,7 @@ END`))
 			g.Expect(answer.code).To(Equal(runner.ExitMismatch))
 			g.Expect(strings.Join(answer.report.Unknown, "\n")).NotTo(ContainSubstring("forbidden"))
 		}).WithTimeout(time.Minute).WithPolling(time.Second).Should(Succeed())
-		expectNoRun(ctx)
+		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))
 })
 

@@ -219,7 +219,7 @@ func (c whyCase) play(ctx SpecContext) {
 	if c.code >= 0 {
 		Expect(answer.code).To(Equal(c.code))
 	}
-	expectNoRun(ctx)
+	expectNothingLeft(ctx)
 	if !c.mends {
 		return
 	}
@@ -274,8 +274,8 @@ const (
 	dnsOnly     = `{podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]}`
 )
 
-// expectNoRun looks for objects of any run.
-func expectNoRun(ctx context.Context) {
+// expectNothingLeft looks for objects of any run.
+func expectNothingLeft(ctx context.Context) {
 	GinkgoHelper()
 	left, err := cluster.Find(ctx, clientset, "")
 	Expect(err).NotTo(HaveOccurred())
