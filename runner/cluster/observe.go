@@ -40,9 +40,6 @@ const (
 	optional need = false
 )
 
-// pageSize is how many objects one call returns: a large cluster's pods come in several, as with kubectl.
-const pageSize = 500
-
 // reads lists a kind of objects in some namespaces, or everywhere.
 func reads[T any, L any](
 	o *observer, what string, wanted need, list func(ctx context.Context, options metav1.ListOptions) (L, error), items func(L) ([]T, string), put func([]T),
