@@ -97,14 +97,23 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 	defer cancel()
 	var all sync.WaitGroup
 	var mu sync.Mutex
+	var wanted []PodOrder
 	for _, order := range l.orders {
-		ref := scenarios.Ref{Kind: scenarios.RefPod, Name: order.Logical}
-		if !slices.Contains(refs, ref) || l.alive[ref] {
-			continue
+		if ref := (scenarios.Ref{Kind: scenarios.RefPod, Name: order.Logical}); slices.Contains(refs, ref) && !l.alive[ref] {
+			l.alive[ref] = true
+			wanted = append(wanted, order)
 		}
-		l.alive[ref] = true
+	}
+	refused := l.createInOrder(startCtx, wanted)
+	for i, order := range wanted {
 		all.Go(func() {
-			pod, agent, offset, err := startPod(startCtx, l.cluster, order)
+			var pod Pod
+			var agent Agent
+			var offset time.Duration
+			err := refused[i]
+			if err == nil {
+				pod, agent, offset, err = awaitAgent(startCtx, l.cluster, order)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			delete(l.book.problems, order.Logical)
@@ -123,11 +132,44 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 	return l.learnNodes(ctx)
 }
 
+// createInOrder creates pods, those first beside whom others must or must not run: the scheduler takes pods as they come, and two that keep
+// away from a third could leave it no node. It returns what refused each.
+func (l *lane) createInOrder(ctx context.Context, wanted []PodOrder) []error {
+	refused := make([]error, len(wanted))
+	for rank, left := 0, len(wanted); left > 0; rank++ {
+		var group sync.WaitGroup
+		for i, order := range wanted {
+			if l.rank(order) == rank {
+				left--
+				group.Go(func() { refused[i] = l.cluster.CreatePod(ctx, order) })
+			}
+		}
+		group.Wait()
+	}
+	return refused
+}
+
+// rank is how many pods stand in a row of which each is placed by the next, this one being the first.
+func (l *lane) rank(order PodOrder) int {
+	rank := 0
+	for _, beside := range []string{order.SameNodeAs, order.OtherNodeThan} {
+		if i := slices.IndexFunc(l.orders, func(o PodOrder) bool { return o.Logical == beside }); beside != "" && i >= 0 {
+			rank = max(rank, 1+l.rank(l.orders[i]))
+		}
+	}
+	return rank
+}
+
 // startPod creates one pod and returns when its agent has answered, with what its clock is ahead of ours.
 func startPod(ctx context.Context, cluster Cluster, order PodOrder) (Pod, Agent, time.Duration, error) {
 	if err := cluster.CreatePod(ctx, order); err != nil {
 		return Pod{}, nil, 0, err
 	}
+	return awaitAgent(ctx, cluster, order)
+}
+
+// awaitAgent returns when the agent of a pod that was created has answered, with what its clock is ahead of ours.
+func awaitAgent(ctx context.Context, cluster Cluster, order PodOrder) (Pod, Agent, time.Duration, error) {
 	pod, err := cluster.AwaitPod(ctx, order.Meta.Namespace, order.Meta.Name)
 	if err != nil {
 		return Pod{}, nil, 0, err

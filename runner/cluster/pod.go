@@ -189,12 +189,5 @@ func placement(order runner.PodOrder, o *Options) *corev1.Affinity {
 	if order.OtherNodeThan != "" {
 		affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution = []corev1.PodAffinityTerm{term(order.OtherNodeThan)}
 	}
-	if order.Node != "" {
-		affinity.NodeAffinity = &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{
-				Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{order.Node},
-			}}}},
-		}}
-	}
 	return affinity
 }
