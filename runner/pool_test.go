@@ -54,46 +54,51 @@ func TestScenariosOfOneShapeTakeTurns(t *testing.T) {
 		failFast bool
 		// between happens after the first scenario.
 		between func(c *fakeCluster)
-		// marks are those of the scenarios first, second and third, made the number of topologies.
+		// marks are those of the scenarios first, second, third and fourth, made the number of topologies.
 		marks []Mark
 		made  int
 		// note is in the notes of the run.
 		note string
 	}{
 		"a policy that cannot be deleted": {
-			cluster: &fakeCluster{undeletable: errors.New("forbidden")}, marks: []Mark{MarkPass, MarkPass, MarkPass}, made: 3,
+			cluster: &fakeCluster{undeletable: errors.New("forbidden")}, marks: []Mark{MarkPass, MarkPass, MarkPass, MarkPass}, made: 4,
 			note: `the topology of scenario "first" was not used again: delete policy "back": forbidden`,
 		},
 		"a policy that stays although it was deleted": {
-			cluster: &fakeCluster{sticky: true}, marks: []Mark{MarkPass, MarkPass, MarkPass}, made: 3, note: `NetworkPolicy "back" is in namespace`,
+			cluster: &fakeCluster{sticky: true}, marks: []Mark{MarkPass, MarkPass, MarkPass, MarkPass}, made: 4, note: `NetworkPolicy "back" is in namespace`,
 		},
-		"an engine that never lets go of a policy is no fault of the next scenario, and the one after is judged again": {
-			cluster: neverForgets(), marks: []Mark{MarkPass, MarkInconclusive, MarkPass}, made: 2,
+		"an engine that never lets go of a policy is no fault of the next scenario, and those after are judged each on its own": {
+			cluster: neverForgets(), marks: []Mark{MarkPass, MarkInconclusive, MarkPass, MarkPass}, made: 3,
 			note: `the topology was not clean after scenario "first"`,
 		},
 		"a pod whose agent was started again in between": {
-			cluster: &fakeCluster{}, marks: []Mark{MarkPass, MarkPass, MarkPass}, made: 2, note: "OOMKilled",
+			cluster: &fakeCluster{}, marks: []Mark{MarkPass, MarkPass, MarkPass, MarkPass}, made: 2, note: "OOMKilled",
 			between: func(c *fakeCluster) {
 				back(c, func(p *fakePod) { p.incidents = Incidents{Count: 1, Last: "OOMKilled"} })
 			},
 		},
 		"a pod that was replaced in between": {
-			cluster: &fakeCluster{}, marks: []Mark{MarkPass, MarkPass, MarkPass}, made: 2, note: `with UID "other"`,
+			cluster: &fakeCluster{}, marks: []Mark{MarkPass, MarkPass, MarkPass, MarkPass}, made: 2, note: `with UID "other"`,
 			between: func(c *fakeCluster) { back(c, func(p *fakePod) { p.UID = "other" }) },
 		},
 		"a pod that did not start": {
-			cluster: &fakeCluster{cannotStart: map[string]string{"stranger": "quota"}}, marks: []Mark{MarkError, MarkError, MarkError}, made: 3,
+			cluster: &fakeCluster{cannotStart: map[string]string{"stranger": "quota"}}, marks: []Mark{MarkError, MarkError, MarkError, MarkError}, made: 4,
+		},
+		"a way that is dead from the start fails in each, and is blamed on none before": {
+			cluster: &fakeCluster{asked: func(_ *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				return probe.Observation{Phase: probe.PhaseConnect, Tries: 4, Nonce: probe.NewNonce()}, source == "front" && target == "stranger"
+			}}, marks: []Mark{MarkFail, MarkFail, MarkFail, MarkFail}, made: 4,
 		},
 		"a first scenario that fails, with --fail-fast": {
 			cluster: &fakeCluster{unenforced: true}, failFast: true, marks: []Mark{MarkFail}, made: 1,
 		},
 		"a cluster that enforces nothing fails each": {
-			cluster: &fakeCluster{unenforced: true}, marks: []Mark{MarkFail, MarkFail, MarkFail}, made: 1,
+			cluster: &fakeCluster{unenforced: true}, marks: []Mark{MarkFail, MarkFail, MarkFail, MarkFail}, made: 1,
 		},
 		"policies that linger for a while": {
-			cluster: &fakeCluster{enforcedAfter: 12}, marks: []Mark{MarkPass, MarkPass, MarkPass}, made: 1,
+			cluster: &fakeCluster{enforcedAfter: 12}, marks: []Mark{MarkPass, MarkPass, MarkPass, MarkPass}, made: 1,
 		},
-		"nothing special": {cluster: &fakeCluster{}, marks: []Mark{MarkPass, MarkPass, MarkPass}, made: 1},
+		"nothing special": {cluster: &fakeCluster{}, marks: []Mark{MarkPass, MarkPass, MarkPass, MarkPass}, made: 1},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +110,7 @@ func TestScenariosOfOneShapeTakeTurns(t *testing.T) {
 					row.between(row.cluster)
 				}
 			}
-			report := inTurn(t, t.Context(), row.cluster, options, "first", "second", "third")
+			report := inTurn(t, t.Context(), row.cluster, options, "first", "second", "third", "fourth")
 			var found []Mark
 			for _, scenario := range report.Scenarios {
 				found = append(found, scenario.Mark)
