@@ -92,8 +92,8 @@ func TestScenariosOfOneShapeTakeTurns(t *testing.T) {
 		"a first scenario that fails, with --fail-fast": {
 			cluster: &fakeCluster{unenforced: true}, failFast: true, marks: []Mark{MarkFail}, made: 1,
 		},
-		"a cluster that enforces nothing fails each": {
-			cluster: &fakeCluster{unenforced: true}, marks: []Mark{MarkFail, MarkFail, MarkFail, MarkFail}, made: 1,
+		"a cluster that enforces nothing, or later, fails each on its own topology": {
+			cluster: &fakeCluster{unenforced: true}, marks: []Mark{MarkFail, MarkFail, MarkFail, MarkFail}, made: 4,
 		},
 		"policies that linger for a while": {
 			cluster: &fakeCluster{enforcedAfter: 12}, marks: []Mark{MarkPass, MarkPass, MarkPass, MarkPass}, made: 1,

@@ -58,9 +58,10 @@ func (r *run) note(format string, args ...any) {
 	}
 }
 
-// asGoodAsNew tells whether nothing has happened to the topology of a scenario that could bear on the next one, policies aside.
+// asGoodAsNew tells whether nothing has happened to the topology of a scenario that could bear on the next one, policies aside. After a failure it
+// is not: a policy that was not enforced in time may be enforced late, when the next scenario has begun.
 func (l *lane) asGoodAsNew(result *ScenarioResult) bool {
-	return l.sound && result.Error == "" && result.Counts.Error == 0 && len(l.book.problems) == 0 && len(l.unclean) == 0
+	return l.sound && result.Error == "" && result.Counts.Error+result.Counts.Fail == 0 && len(l.book.problems) == 0 && len(l.unclean) == 0
 }
 
 // vacate makes the topology what it was at the start: no policy of ours is left, and every pod is the one that it was. The error says what
