@@ -66,7 +66,7 @@ demo: lab-up build image ## Bring the lab up and run the suite guides in it (roo
 
 ##@ Test
 
-.PHONY: test test-full unit wire e2e check lint bench fuzz
+.PHONY: test test-full unit wire e2e defects check lint bench fuzz
 test: ## Set everything up and pass all tests (root; at most 35 minutes from nothing)
 	@.ci/all
 
@@ -78,6 +78,11 @@ unit: unit-build unit-run ## Tests that need neither root nor a network
 wire: wire-build wire-run ## Tests of the wire in network namespaces (root)
 
 e2e: image build lab-build e2e-build e2e-run ## Specs on a real cluster (root, or E2E_FLAGS='-kubeconfig FILE')
+
+RIGHT_RUNS ?= 20
+defects: lab-up build image ## Verify every engine that is wrong on purpose, and write the table of e2e/README.md (root; hours)
+	bin/lab load --name $(LAB) dist/podknock-agent-$$(go env GOARCH).tar
+	go run ./e2e/defects/write -name $(LAB) -right $(RIGHT_RUNS) -readme e2e/README.md
 
 check: ## Formatting, vet, tidy modules
 	@.ci/check

@@ -45,7 +45,7 @@ func TestMistakesInCommandLinesAreExplained(t *testing.T) {
 		line []string
 		want string
 	}{
-		{"a verb that is nearly one", []string{"lsit"}, "unknown command \"lsit\" for \"podknock\"\n\nDid you mean this?\n  list\n"},
+		{"a verb that is nearly one", []string{"versoin"}, "unknown command \"versoin\" for \"podknock\"\n\nDid you mean this?\n  version\n"},
 		{"a flag that is none", []string{"list", "--colour"}, "unknown flag --colour: `podknock list --help` has the flags"},
 		{"a flag that is nearly one", []string{"run", "--exernal", "inside=192.0.2.10"}, "unknown flag --exernal: did you mean --external?"},
 		{"a flag of kubectl that is nearly one", []string{"cleanup", "--contxet=lab"}, "unknown flag --contxet: did you mean --context?"},

@@ -58,7 +58,10 @@ func newRootCommand(program string) *cobra.Command {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl podknock"}
 	}
 	root.SetFlagErrorFunc(explainFlag)
-	root.AddCommand(newRunCommand(), newVerifyCommand(), newCleanUpCommand(), newListCommand(), newShowCommand(), newImageCommand(),
-		newVersionCommand())
+	root.AddCommand(
+		newRunCommand(), newVerifyCommand(), newCleanUpCommand(),
+		newLintCommand(), newEvalCommand(), newGenerateCommand(),
+		newListCommand(), newShowCommand(), newImageCommand(), newVersionCommand(),
+	)
 	return root
 }

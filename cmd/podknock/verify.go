@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/cluster"
@@ -172,6 +173,11 @@ func (f *verifyFlags) carryOut(ctx context.Context, plan *runner.Plan, options v
 	}
 	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
 	connected, err := cluster.Open(ctx, config, clusterOptions)
+	if apierrors.IsForbidden(err) {
+		if missing, asked := cluster.MissingRights(ctx, config, clusterOptions); asked == nil && len(missing) > 0 {
+			return verify.NewWithoutRights(options, missing)
+		}
+	}
 	if err != nil {
 		return failed(err)
 	}

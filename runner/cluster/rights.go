@@ -6,15 +6,27 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 )
 
 // accessReviews bounds the questions about rights that are under way.
 const accessReviews = 8
+
+// MissingRights asks for the rights of whoever may not even [Open] a cluster.
+func MissingRights(ctx context.Context, config *rest.Config, options Options) ([]rbacv1.PolicyRule, error) {
+	client, err := kubernetes.NewForConfig(counted(config, &atomic.Int64{}))
+	if err != nil {
+		return nil, fmt.Errorf("connect to the cluster: %w", err)
+	}
+	return (&Cluster{options: options, client: client}).MissingRules(ctx)
+}
 
 // MissingRules are those of [Rules] that the caller does not have, reduced to what is missing. Each right is asked for on its own: a list of
 // all rules of a user (SelfSubjectRulesReview) may be incomplete. It fails if the cluster does not answer such questions.

@@ -46,6 +46,12 @@ func (s *countedStream) Close() error {
 	return s.Conn.Close()
 }
 
+// Held is zero: silence holds nothing.
+func (p *silentProber) Held() int { return 0 }
+
+// Release has nothing to release.
+func (p *silentProber) Release() {}
+
 // openAgents makes agents that share streams, and counts how many are open at most.
 func openAgents(t *testing.T, count int, streams *streams, prober *silentProber) (agents []*agent, most *atomic.Int64) {
 	t.Helper()

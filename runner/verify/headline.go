@@ -110,6 +110,10 @@ func headlineUnbroken(axes []AxisResult, run *runner.Report) Headline {
 	switch {
 	case run.Error != "":
 		return Headline{Conclusion: ConcludedUnknown, Text: fmt.Sprintf("Too little was tested: %s.", run.Error)}
+	case run.Counts.Fail > 0:
+		return Headline{Conclusion: ConcludedUnknown, Unexplained: run.Counts.Fail, Text: fmt.Sprintf(
+			"%d knocks failed in ways that no policy causes: before any policy, to and fro, or after the connection had come about. "+
+				"Look at the pod network, DNS and the load of the nodes.", run.Counts.Fail)}
 	case len(untested) > 0:
 		return Headline{Conclusion: ConcludedUnknown, Text: fmt.Sprintf("Nothing is known about %s.", strings.Join(untested, ", "))}
 	case run.Counts.Pass == 0 || unproven*tolerated > run.Counts.Pass:

@@ -134,10 +134,26 @@ func newKnock(s *story, step, place int, result *runner.Cell, nodes map[string]s
 	k.open = effectOfExpected(expanded.Open(cell), cell.To.Kind)
 	k.wanted = effectOfExpected(scenarios.Expected(result.Expected), cell.To.Kind)
 	k.seen = effectOfResult(result)
-	if !result.Flapping {
-		k.failed, k.proven = result.Mark == runner.MarkFail, result.Mark == runner.MarkPass
-	}
+	k.weigh()
 	return k
+}
+
+// weigh decides whether what was found is evidence about policies. It is not where the outcome changed to and fro, where no policy is or was in
+// force yet, and where a connection that came about broke afterwards.
+func (k *knock) weigh() {
+	if k.result.Mark == runner.MarkFail && k.wanted == stopped && k.seen == stopped {
+		k.seen = passes // the packet arrived, and the answer was lost
+	}
+	if k.result.Flapping {
+		return
+	}
+	k.proven = k.result.Mark == runner.MarkPass
+	k.failed = k.result.Mark == runner.MarkFail && k.seen != k.wanted && k.underPolicies()
+}
+
+// underPolicies tells whether a policy is in force, or was in an earlier step.
+func (k *knock) underPolicies() bool {
+	return slices.ContainsFunc(k.story.moments[:k.step+1], func(m moment) bool { return len(m.cluster.Policies) > 0 })
 }
 
 // commonNode is the node that all pods are on, or empty.

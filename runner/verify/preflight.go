@@ -88,21 +88,29 @@ func neededBesideNodes(rule rbacv1.PolicyRule) bool {
 func (v *verification) checkRights(ctx context.Context) bool {
 	start := time.Now()
 	missing, err := v.cluster.MissingRules(ctx)
-	check := Check{Name: "rights", Status: StatusPass, Found: "every right that is needed is granted", Elapsed: time.Since(start)}
-	switch {
-	case err != nil:
+	check := rightsCheck(missing, v.options.Runner.Tenant)
+	if err != nil {
 		check.Status, check.Found = StatusUnknown, err.Error()
-	case len(missing) > 0:
-		check.Status = StatusWarn
-		if slices.ContainsFunc(missing, neededBesideNodes) {
-			check.Status = StatusFail
-		}
-		check.Found = "missing: " + rightsInWords(missing)
-		check.Advice = "have an administrator grant what is missing, and bind it to yourself"
-		check.Grant = v.grant(missing)
 	}
+	check.Elapsed = time.Since(start)
 	v.report.Preflight.add(check)
 	return check.Status != StatusFail
+}
+
+// rightsCheck says which rights are missing and what grants them.
+func rightsCheck(missing []rbacv1.PolicyRule, tenant string) Check {
+	check := Check{Name: "rights", Status: StatusPass, Found: "every right that is needed is granted"}
+	if len(missing) == 0 {
+		return check
+	}
+	check.Status = StatusWarn
+	if slices.ContainsFunc(missing, neededBesideNodes) {
+		check.Status = StatusFail
+	}
+	check.Found = "missing: " + rightsInWords(missing)
+	check.Advice = "have an administrator grant what is missing, and bind it to yourself"
+	check.Grant = grant(missing, tenant)
+	return check
 }
 
 func rightsInWords(rules []rbacv1.PolicyRule) string {
@@ -114,10 +122,10 @@ func rightsInWords(rules []rbacv1.PolicyRule) string {
 }
 
 // grant is a role with the rules, as YAML to apply.
-func (v *verification) grant(rules []rbacv1.PolicyRule) string {
+func grant(rules []rbacv1.PolicyRule, tenant string) string {
 	meta := metav1.ObjectMeta{Name: "podknock"}
 	var role any = &rbacv1.ClusterRole{TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"}, ObjectMeta: meta, Rules: rules}
-	if tenant := v.options.Runner.Tenant; tenant != "" {
+	if tenant != "" {
 		meta.Namespace = tenant
 		role = &rbacv1.Role{TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"}, ObjectMeta: meta, Rules: rules}
 	}

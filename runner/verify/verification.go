@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/verify/plugins"
@@ -52,6 +53,17 @@ func NewFailure(options Options, err error) *Report {
 	report := newReport(options)
 	report.Error, report.Interrupted = err.Error(), errors.Is(err, runner.ErrInterrupted)
 	report.Headline = Headline{Conclusion: ConcludedUnknown, Text: "Nothing could be tested: " + err.Error() + "."}
+	return report
+}
+
+// NewWithoutRights is the report of a verification that could not begin because rights are missing.
+func NewWithoutRights(options Options, missing []rbacv1.PolicyRule) *Report {
+	report := newReport(options)
+	check := rightsCheck(missing, options.Runner.Tenant)
+	report.Preflight.add(check)
+	report.Error = check.Found
+	report.Headline = Headline{Conclusion: ConcludedUnknown, Text: "Nothing could be tested: rights are " + check.Found + ".", Advice: check.Advice}
+	report.countStages()
 	return report
 }
 

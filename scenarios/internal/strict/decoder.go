@@ -11,6 +11,8 @@ type Decoder struct {
 	// Foreign says that the types below are not ours: required fields are checked by somebody else, and scalars must be text also where
 	// YAML 1.1, which other tools read, takes them for booleans.
 	Foreign bool
+	// Lenient says that keys which the types do not have are skipped: they are partial views of what is read.
+	Lenient bool
 
 	problems  []Problem
 	positions map[string]Position

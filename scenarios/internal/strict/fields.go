@@ -68,6 +68,9 @@ func (d *Decoder) decodeStruct(node *Node, path string, into reflect.Value) {
 		at := Key(path, key.Value)
 		d.mark(at, key)
 		field, ok := byName[key.Value]
+		if !ok && d.Lenient {
+			continue
+		}
 		if !ok {
 			d.Report(at, "the key %q is unknown: %s", key.Value, Suggest(key.Value, names))
 			continue

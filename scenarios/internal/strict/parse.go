@@ -9,29 +9,36 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Bounds of what is read. They are far above any sensible file, and low enough that a hostile one costs little.
-const (
-	MaxBytes     = 1 << 20
-	maxDocuments = 1000
-	maxNodes     = 100_000
-	maxDepth     = 60
-)
+// MaxBytes bounds a file that [Parse] reads.
+const MaxBytes = 1 << 20
+
+// maxDepth bounds the nesting of every file.
+const maxDepth = 60
+
+// Limits bound what is read.
+type Limits struct{ Bytes, Documents, Nodes int }
+
+// parseLimits are far above any sensible file that a person writes, and low enough that a hostile one costs little.
+var parseLimits = Limits{Bytes: MaxBytes, Documents: 1000, Nodes: 100_000}
 
 // Node is one value of a file: a mapping, a sequence or a scalar. There are neither aliases nor duplicate keys below it.
 type Node = yaml.Node
 
 // Parse splits a file into the trees of its documents, without those that are empty. If there are problems, what could be read is
 // returned all the same.
-func Parse(data []byte) ([]*Node, []Problem) {
-	if len(data) > MaxBytes {
-		return nil, []Problem{{Message: fmt.Sprintf("the file has %d bytes: at most %d are read", len(data), MaxBytes)}}
+func Parse(data []byte) ([]*Node, []Problem) { return parseLimits.Parse(data) }
+
+// Parse is the function [Parse] with these limits.
+func (l Limits) Parse(data []byte) ([]*Node, []Problem) {
+	if len(data) > l.Bytes {
+		return nil, []Problem{{Message: fmt.Sprintf("the file has %d bytes: at most %d are read", len(data), l.Bytes)}}
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithV4Defaults())
 	if err != nil {
 		return nil, []Problem{{Message: err.Error()}}
 	}
 	var roots []*Node
-	resolver := resolver{budget: maxNodes}
+	resolver := resolver{budget: l.Nodes}
 	for {
 		var document yaml.Node
 		if err := loader.Load(&document); errors.Is(err, io.EOF) {
@@ -43,8 +50,8 @@ func Parse(data []byte) ([]*Node, []Problem) {
 		if len(document.Content) == 0 || isNull(document.Content[0]) {
 			continue
 		}
-		if len(roots) == maxDocuments {
-			resolver.report(&document, "", "more than %d documents: split the file", maxDocuments)
+		if len(roots) == l.Documents {
+			resolver.report(&document, "", "more than %d documents: split the file", l.Documents)
 			break
 		}
 		roots = append(roots, resolver.resolve(document.Content[0], "", 0))

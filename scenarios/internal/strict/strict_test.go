@@ -156,7 +156,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		roots, _ := Parse(data)
 		for _, root := range roots {
-			if n := count(root); n > maxNodes+maxDocuments {
+			if n := count(root); n > parseLimits.Nodes+parseLimits.Documents {
 				t.Errorf("a tree of %d nodes", n)
 			}
 			var decoder Decoder

@@ -1,0 +1,71 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/podknock/podknock/e2e/defects"
+	"github.com/podknock/podknock/runner/verify"
+)
+
+// defectsLab is the lab whose engine is replaced.
+const defectsLab = "defects"
+
+// longVerification is beyond what a verification takes that waits at every step for what a faulty engine never does.
+const longVerification = 20 * time.Minute
+
+var _ = Describe("verify, of engines that are wrong on purpose", Label("lab"), Ordered, Serial, func() {
+	var bench *defects.Bench
+	var mutants []defects.Mutant
+
+	BeforeAll(func(ctx SpecContext) {
+		bench = &defects.Bench{Lab: abs(*labFlag), Podknock: abs(*podknockFlag), Name: defectsLab, Arguments: []string{"--settle-timeout", "15s"}}
+		lab(ctx, defectsLab, "up")
+		DeferCleanup(func(ctx SpecContext) { lab(ctx, defectsLab, "down") }, NodeTimeout(time.Minute))
+		lab(ctx, defectsLab, "load", abs(*archiveFlag))
+		var err error
+		mutants, err = bench.Mutants(ctx)
+		Expect(err).NotTo(HaveOccurred())
+	}, NodeTimeout(3*time.Minute))
+
+	expectCaught := func(ctx context.Context, mutant defects.Mutant) {
+		GinkgoHelper()
+		result, err := bench.Try(ctx, mutant)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Wrong).To(BeEmpty(), "%s: %s", mutant.Name, result.Report.Headline.Text)
+	}
+
+	DescribeTable("names the defect and accuses nothing else",
+		func(ctx SpecContext, name string) {
+			i := slices.IndexFunc(mutants, func(m defects.Mutant) bool { return m.Name == name })
+			Expect(i).To(BeNumerically(">=", 0), "the lab has no engine %s", name)
+			expectCaught(ctx, mutants[i])
+		},
+		Entry("a rule", "first-rule-only", SpecTimeout(longVerification)),
+		Entry("a selector", "notin-needs-key", SpecTimeout(longVerification)),
+		Entry("a port", "endport-off-by-one", SpecTimeout(longVerification)),
+		Entry("a path", "one-node-open", SpecTimeout(longVerification)),
+		Entry("a change", "policy-updates-ignored", SpecTimeout(longVerification)),
+	)
+
+	It("names every defect there is", Label("full"), func(ctx SpecContext) {
+		for _, mutant := range mutants {
+			expectCaught(ctx, mutant)
+		}
+	}, SpecTimeout(3*time.Hour))
+
+	It("accuses the engine without defect in none of twenty runs", Label("full"), func(ctx SpecContext) {
+		Expect(bench.Set(ctx, defects.RightEngine)).To(Succeed())
+		for range 20 {
+			report, err := bench.Verify(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(report.Headline.Conclusion).To(Equal(verify.ConcludedEnforced), report.Headline.Text)
+		}
+	}, SpecTimeout(time.Hour))
+})
