@@ -18,9 +18,12 @@ func (r *run) runInTurn(ctx context.Context, waiting *pool, scenario int, l *lan
 	planned := &r.plan.Scenarios[scenario]
 	for {
 		result, err := l.run(ctx, planned)
-		if l.tainted {
-			waiting.separate()
-			r.note("%s: no topology was used for more than one scenario from then on", l.notClean())
+		if l.after != "" && (l.tainted || result.Counts.Fail > 0) && ctx.Err() == nil {
+			var differs bool
+			if l, result, differs, err = r.again(ctx, scenario, l); differs {
+				waiting.separate()
+				r.note("%s; no topology was used for more than one scenario from then on", result.Error)
+			}
 		}
 		r.finished(scenario, &result, err)
 		if !waiting.wanted(planned.shape) || !l.asGoodAsNew(&result) || !r.goesOn(ctx) {
@@ -44,6 +47,23 @@ func (r *run) runInTurn(ctx context.Context, waiting *pool, scenario int, l *lan
 	}
 	l.closeAgents()
 	return l
+}
+
+// again runs a scenario on a topology of its own that did not come out as expected after another one: what it found might come from that one's
+// policies. It reports whether now all is as expected. Then the result says what that means, and is no pass.
+func (r *run) again(ctx context.Context, scenario int, shared *lane) (own *lane, result ScenarioResult, differs bool, err error) {
+	shared.closeAgents()
+	shared.tidy(ctx)
+	planned := &r.plan.Scenarios[scenario]
+	own = newLane(r.cluster, r.options, planned)
+	own.canaries, own.crowded = shared.canaries, shared.crowded
+	result, err = own.run(ctx, planned)
+	if differs = err == nil && result.Counts.Fail == 0; differs {
+		result.Mark = worse(result.Mark, MarkInconclusive)
+		result.Error = fmt.Sprintf("scenario %q did not come out as expected on the topology of scenario %q, whose policies had been deleted, "+
+			"and did so on a topology of its own: something of those policies may have been in force still", result.Name, shared.after)
+	}
+	return own, result, differs, err
 }
 
 // goesOn tells whether another scenario may begin.
