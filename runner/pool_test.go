@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -33,13 +34,13 @@ func inTurn(t *testing.T, ctx context.Context, cluster *fakeCluster, options Opt
 // neverForgets is a network in which nothing gets from the stranger to a pod that a policy has once kept it from.
 func neverForgets() *fakeCluster {
 	closed := map[string]bool{}
-	return &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
-		back := c.named("back")
-		if len(c.policies) > 0 {
-			closed[back.UID] = true
+	return &fakeCluster{asked: func(c *fakeCluster, source, target string, attempt probe.Attempt) (probe.Observation, bool) {
+		asked := c.byAddress(netip.MustParseAddr(attempt.Host))
+		for name := range c.policies {
+			closed[asked.UID] = closed[asked.UID] || name.namespace == asked.Namespace
 		}
 		return probe.Observation{Phase: probe.PhaseConnect, Tries: 4, Nonce: probe.NewNonce()},
-			source == "stranger" && target == "back" && closed[back.UID]
+			source == "stranger" && target == "back" && closed[asked.UID]
 	}}
 }
 
@@ -140,7 +141,7 @@ func TestScenariosOfOneShapeTakeTurns(t *testing.T) {
 // goesOnAdmitting is a network in which everything gets to a back with a certain label.
 func goesOnAdmitting() *fakeCluster {
 	return &fakeCluster{asked: func(c *fakeCluster, source, target string, attempt probe.Attempt) (probe.Observation, bool) {
-		pod := c.named("back")
+		pod := c.byAddress(netip.MustParseAddr(attempt.Host))
 		nonce := probe.NewNonce()
 		return probe.Observation{
 			Phase: probe.PhaseDone, Nonce: nonce, Identity: &probe.Identity{Pod: pod.Name, Namespace: pod.Namespace, UID: pod.UID, Nonce: nonce},
