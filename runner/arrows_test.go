@@ -15,12 +15,15 @@ func TestArrowsRunOneWay(t *testing.T) {
 		"probe/...": {
 			module + "scenarios", module + "runner", module + "cmd", "k8s.io/", "sigs.k8s.io/",
 		},
-		"scenarios/...":      {module + "runner", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
-		"runner":             {module + "runner/", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
-		"runner/report":      {module + "runner/cluster", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
-		"runner/cluster":     {module + "runner/report", module + "cmd", "k8s.io/cli-runtime"},
-		"cmd/podknock-agent": {module + "scenarios", module + "runner", "k8s.io/", "sigs.k8s.io/"},
-		"images/...":         {module + "runner", module + "scenarios", "k8s.io/"},
+		"scenarios/...":  {module + "runner", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
+		"runner":         {module + "runner/", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
+		"runner/report":  {module + "runner/cluster", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
+		"runner/cluster": {module + "runner/report", module + "cmd", "k8s.io/cli-runtime"},
+		// What is diagnosed is read and asked elsewhere: cmd -> runner/cluster -> runner/why -> runner/diagnose -> runner.
+		"runner/why":          {module + "runner/cluster", module + "runner/report", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
+		"runner/diagnose/...": {module + "runner/cluster", module + "runner/why", module + "runner/report", module + "cmd", "k8s.io/client-go", "k8s.io/cli-runtime"},
+		"cmd/podknock-agent":  {module + "scenarios", module + "runner", "k8s.io/", "sigs.k8s.io/"},
+		"images/...":          {module + "runner", module + "scenarios", "k8s.io/"},
 	}
 	for packages, above := range forbidden {
 		t.Run(packages, func(t *testing.T) {

@@ -11,28 +11,42 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/podknock/podknock/probe"
 )
 
-const stdioAbout = `Usage: podknock-agent stdio [-relay ADDRESS]
+const stdioAbout = `Usage: podknock-agent stdio [-relay ADDRESS] [-await]
 
 Speaks the control protocol on standard input and output, for runners that may execute a command in a pod but not
 forward a port. With -relay it passes the stream on to the agent that serves in the same pod, which keeps results when
 the stream breaks and knows what arrived; without, as in an ephemeral container, it makes the attempts itself.`
 
+// awaitTime bounds the wait for the runner's first line.
+const awaitTime = 2 * time.Minute
+
 func stdio(ctx context.Context, args []string, std streams) error {
 	flags := newFlags("stdio", stdioAbout)
 	relayTo := flags.String("relay", "", "control `address` of the agent that serves in this pod, such as "+defaultControl)
 	tokenFile := flags.String("token-file", "", "`file` that holds the run's token; without one, whoever has the stream is trusted")
+	await := flags.Bool("await", false, "say nothing before a line has come, for a runner that attaches later than the process starts")
 	if err := parseNone(flags, args, std); err != nil {
 		return err
 	}
 	stream, err := openStandardStream(std)
 	if err != nil {
 		return fmt.Errorf("stdio: %w", err)
+	}
+	if *await {
+		// A runner that has died meanwhile must not leave this process in a pod that is not its own.
+		giveUp := time.AfterFunc(awaitTime, func() { stream.Close() })
+		err := awaitLine(stream)
+		giveUp.Stop()
+		if err != nil {
+			return fmt.Errorf("stdio: wait for the runner: %w", err)
+		}
 	}
 	if *relayTo != "" {
 		return relay(ctx, stream, *relayTo)
@@ -53,6 +67,20 @@ func stdio(ctx context.Context, args []string, std streams) error {
 		return fmt.Errorf("stdio: %w", err)
 	}
 	return nil
+}
+
+// awaitLine reads up to the end of the first line, and no byte more: what follows is the runner's.
+func awaitLine(from io.Reader) error {
+	one := make([]byte, 1)
+	for {
+		n, err := from.Read(one)
+		switch {
+		case n == 1 && one[0] == '\n':
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 // relay passes bytes between the stream and the agent at that address until one of them ends.

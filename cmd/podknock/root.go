@@ -59,7 +59,7 @@ func newRootCommand(program string) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(explainFlag)
 	root.AddCommand(
-		newRunCommand(), newVerifyCommand(), newCleanUpCommand(),
+		newRunCommand(), newVerifyCommand(), newWhyCommand(), newCleanUpCommand(),
 		newLintCommand(), newEvalCommand(), newGenerateCommand(),
 		newListCommand(), newShowCommand(), newImageCommand(), newVersionCommand(),
 	)

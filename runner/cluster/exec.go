@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/klog/v2"
 
 	"github.com/podknock/podknock/runner"
 )
@@ -54,6 +55,8 @@ func startExecuted(ctx context.Context, executor remotecommand.Executor) *execut
 	output, processOutput := io.Pipe()
 	// The stream outlives the call that opened it.
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	// What client-go has to say about a stream that we close is no message for people.
+	ctx = klog.NewContext(ctx, klog.Logger{})
 	e := &executed{input: input, output: output, stop: stop, ended: make(chan struct{})}
 	go func() {
 		defer close(e.ended)

@@ -62,8 +62,8 @@ func (r *objectReader) list(what string, call func(options metav1.ListOptions) (
 	}
 }
 
-// optional is for what may be left out.
-func optional(err error) error {
+// unlessForbidden is for what may be left out.
+func unlessForbidden(err error) error {
 	if apierrors.IsForbidden(err) {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (r *objectReader) readNamespaces() error {
 		return page.Continue, nil
 	})
 	r.knowledge.Namespaces = err == nil
-	return optional(err)
+	return unlessForbidden(err)
 }
 
 func (r *objectReader) readServices() error {
@@ -141,7 +141,7 @@ func (r *objectReader) readServices() error {
 		r.objects.Cluster.Services = found
 		return err
 	})
-	return optional(err)
+	return unlessForbidden(err)
 }
 
 func (r *objectReader) readSlices() error {
@@ -158,11 +158,11 @@ func (r *objectReader) readSlices() error {
 		r.objects.Cluster.EndpointSlices = found
 		return err
 	})
-	return optional(err)
+	return unlessForbidden(err)
 }
 
 func (r *objectReader) readNodes() error {
-	return optional(r.list("nodes", func(options metav1.ListOptions) (string, error) {
+	return unlessForbidden(r.list("nodes", func(options metav1.ListOptions) (string, error) {
 		page, err := r.client.CoreV1().Nodes().List(r.ctx, options)
 		if err != nil {
 			return "", err
@@ -175,7 +175,7 @@ func (r *objectReader) readNodes() error {
 func (r *objectReader) readWebhooks() error {
 	validating, err := r.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().List(r.ctx, metav1.ListOptions{Limit: pageSize})
 	if err != nil {
-		return optional(fmt.Errorf("list webhook configurations: %w", err))
+		return unlessForbidden(fmt.Errorf("list webhook configurations: %w", err))
 	}
 	for i := range validating.Items {
 		for _, webhook := range validating.Items[i].Webhooks {
@@ -186,7 +186,7 @@ func (r *objectReader) readWebhooks() error {
 	}
 	mutating, err := r.client.AdmissionregistrationV1().MutatingWebhookConfigurations().List(r.ctx, metav1.ListOptions{Limit: pageSize})
 	if err != nil {
-		return optional(fmt.Errorf("list webhook configurations: %w", err))
+		return unlessForbidden(fmt.Errorf("list webhook configurations: %w", err))
 	}
 	for i := range mutating.Items {
 		for _, webhook := range mutating.Items[i].Webhooks {
