@@ -88,8 +88,9 @@ func TestCanariesAreMadeOnceAndChangedAfterTheStep(t *testing.T) {
 		g.Expect(scenario.Steps[1].Settled.How).To(Equal(SettledByCanary))
 	}
 	g.Expect(cluster.pods).To(HaveLen(2), "the knocker and the canary of the one node; the scenarios' pods are gone")
-	// The first and the third scenario have applied the policy, the second has deleted it. Each came after the scenario's own.
+	// The first and the third scenario have applied the canary's policy, the second has deleted it. Each came after the scenario's own, which
+	// is deleted before the next scenario on the same topology.
 	g.Expect(cluster.changes).To(Equal([]string{
-		"apply back", "apply canary-0", "apply back", "delete canary-0", "apply back", "apply canary-0",
+		"apply back", "apply canary-0", "delete back", "apply back", "delete canary-0", "delete back", "apply back", "apply canary-0",
 	}))
 }

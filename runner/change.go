@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -15,6 +16,11 @@ import (
 
 // policyName is the namespace and the name of a policy in the cluster.
 type policyName struct{ namespace, name string }
+
+// compare orders policies by namespace and name.
+func (p policyName) compare(other policyName) int {
+	return cmp.Or(strings.Compare(p.namespace, other.namespace), strings.Compare(p.name, other.name))
+}
 
 // change makes the changes of a step, each kind after the other as the scenario's format says.
 func (l *lane) change(ctx context.Context, step *scenarios.ExpandedStep) error {

@@ -12,6 +12,8 @@
 //   - What this side could not ask is [Error], whatever the cell expected.
 //   - Everything that a run creates carries the run's id, and is deleted on every way out that the process survives. What is left is named
 //     in the report.
+//   - Scenarios that need the same pods share a topology only one after the other. One that does not come out as expected there is run again on
+//     a topology of its own before it is judged, so that nothing is blamed on it that a scenario before has left behind.
 //   - Every wait watches something, and ends: at its own bound, or with the context.
 //
 // # Non-goals

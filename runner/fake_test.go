@@ -47,6 +47,11 @@ type fakeCluster struct {
 	// owners are who takes pods for its own by their label role. auditError says why that is not known.
 	owners     map[string]string
 	auditError error
+	// undeletable is why policies cannot be deleted, sticky says that they stay although their deletion was accepted.
+	undeletable error
+	sticky      bool
+	// born counts all pods that were ever created, made all namespaces but that of the canaries, and most the pods at once.
+	born, made, most int
 	// leftovers is what the clean-up leaves.
 	leftovers []Leftover
 	// asked is told every question, by the names of source and target; it may answer itself, and may change the cluster.
@@ -75,6 +80,9 @@ func (c *fakeCluster) CreateNamespace(_ context.Context, namespace scenarios.Nam
 	defer c.mu.Unlock()
 	object := namespace.Object
 	c.namespaces[object.Name] = &object
+	if namespace.Logical != "canary" {
+		c.made++
+	}
 	for _, injected := range c.injected {
 		injected.Namespace = object.Name
 		c.policies[policyName{object.Name, injected.Name}] = &injected
@@ -113,7 +121,8 @@ func (c *fakeCluster) CreatePod(_ context.Context, order PodOrder) error {
 	if problem := c.cannotStart[order.Logical]; problem != "" {
 		return fmt.Errorf("%w: %s", ErrRefused, problem)
 	}
-	number := len(c.pods) + 1
+	c.born++
+	number := c.born
 	pod := Pod{
 		Namespace: order.Meta.Namespace, Name: order.Meta.Name, UID: fmt.Sprintf("uid-%d", number), Node: "node1",
 		Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 1, byte(number)})}, Injected: c.sidecars,
@@ -123,6 +132,7 @@ func (c *fakeCluster) CreatePod(_ context.Context, order PodOrder) error {
 		labels = map[string]string{}
 	}
 	c.pods[policyName{pod.Namespace, pod.Name}] = &fakePod{Pod: pod, labels: labels, ports: order.Ports}
+	c.most = max(c.most, len(c.pods))
 	return nil
 }
 
@@ -176,6 +186,10 @@ func (c *fakeCluster) ApplyPolicy(_ context.Context, object *networkingv1.Networ
 func (c *fakeCluster) DeletePolicy(_ context.Context, namespace, name string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.undeletable != nil || c.sticky {
+		return c.undeletable
+	}
+	c.staleCluster, c.stale = c.snapshot(), c.enforcedAfter
 	delete(c.policies, policyName{namespace, name})
 	c.changes = append(c.changes, "delete "+name)
 	return nil

@@ -34,6 +34,10 @@ type lane struct {
 	alive map[scenarios.Ref]bool
 	// applied holds the version of each of our policies as it was applied, by namespace and name in the cluster.
 	applied map[policyName]string
+	// after is the scenario that used the topology before, empty for a new one.
+	after string
+	// sound says that everything could be reached before any policy, tainted that it could not although it could for the scenario before.
+	sound, tainted bool
 	// unclean names the policies that others put into our namespaces before we did anything.
 	unclean []string
 	// notesMu guards notes, which the hint of a step adds to beside its rounds.
@@ -64,7 +68,6 @@ func (l *lane) run(ctx context.Context, planned *Planned) (ScenarioResult, error
 		Name: l.scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, About: l.scenario.About,
 		Start: time.Now().UTC(), Pods: []PodResult{}, Steps: []StepResult{},
 	}
-	defer l.closeAgents()
 	err := l.carryOut(ctx, planned, &result)
 	if err != nil {
 		result.Error = err.Error()
@@ -79,7 +82,7 @@ func (l *lane) run(ctx context.Context, planned *Planned) (ScenarioResult, error
 func (l *lane) carryOut(ctx context.Context, planned *Planned, result *ScenarioResult) error {
 	phase := result.begin("deploy")
 	l.tell(Event{Phase: "deploy"})
-	err := l.deploy(ctx, planned.start)
+	err := l.settleIn(ctx, planned.start)
 	phase()
 	if err != nil {
 		return explain(ctx, fmt.Errorf("deploy: %w", err))
@@ -102,6 +105,14 @@ func (l *lane) carryOut(ctx context.Context, planned *Planned, result *ScenarioR
 		phase()
 		if err != nil {
 			return explain(ctx, fmt.Errorf("step %q: %w", expansion.Steps[i].Name, err))
+		}
+		if i > 0 {
+			continue
+		}
+		l.sound = !story.closedAtFirst()
+		if l.tainted = l.after != "" && !l.sound; l.tainted {
+			l.note("%s; the steps after %q were left out, because that would show in them too", l.notClean(), expansion.Steps[i].Name)
+			break
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func newNaming(run, tenant string, scenario *scenarios.Scenario) (naming, error)
 	return naming{Naming: names, run: run, scenario: scenario, tenant: tenant}, nil
 }
 
-// LabelScenario is on pods, with the scenario's name as its value.
+// LabelScenario is on pods, with the name of the scenario that they were made for as its value. Others may run on them later, see [pool].
 const LabelScenario = "podknock.dev/scenario"
 
 // namespace is the name of a namespace in the cluster.

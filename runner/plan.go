@@ -30,6 +30,8 @@ type Planned struct {
 	naming  naming
 	start   []scenarios.Ref
 	command string
+	// shape is equal for scenarios that can run on one topology in turn, and empty for one that needs its own.
+	shape string
 }
 
 // NewPlan names the objects of each scenario and leaves out those that cannot run with these options. It fails if a scenario cannot be
@@ -58,6 +60,9 @@ func NewPlan(all []*scenarios.Scenario, options Options) (*Plan, error) {
 		}
 		planned.Topology, planned.start = planned.naming.topology(), expansion.Start()
 		planned.Pods, planned.command = len(planned.Topology.Pods), commandOf(&planned)
+		if planned.shape, err = shapeOf(&planned, expansion, options); err != nil {
+			return nil, err
+		}
 		plan.Scenarios = append(plan.Scenarios, planned)
 	}
 	if !matched && len(plan.Scenarios) > 0 {

@@ -77,6 +77,8 @@ type run struct {
 	leftOut map[int]string
 	done    int
 	stopped bool
+	// notes are facts about the run as a whole.
+	notes []string
 }
 
 // runAll runs the scenarios, as many at once as the options allow, and returns when their probe pods are gone.
@@ -86,29 +88,33 @@ func (r *run) runAll(ctx context.Context) {
 		own = newCanaries(r.cluster, r.options)
 		defer own.close()
 	}
+	waiting := newPool(r.plan)
 	pods := semaphore.NewWeighted(int64(r.options.MaxPods))
 	places := semaphore.NewWeighted(int64(r.options.Parallel))
 	var all sync.WaitGroup
 	defer all.Wait()
-	for i := range r.plan.Scenarios {
-		planned := &r.plan.Scenarios[i]
-		weight := int64(min(planned.Pods, r.options.MaxPods))
+	for {
 		if places.Acquire(ctx, 1) != nil {
 			return
 		}
-		if pods.Acquire(ctx, weight) != nil {
-			places.Release(1)
+		i, ok := waiting.first()
+		if !ok {
 			return
 		}
-		if r.isStopped() {
-			places.Release(1)
+		planned := &r.plan.Scenarios[i]
+		weight := int64(min(planned.Pods, r.options.MaxPods))
+		if pods.Acquire(ctx, weight) != nil || r.isStopped() {
 			return
+		}
+		if !waiting.take(i) { // a topology of its shape was quicker
+			places.Release(1)
+			pods.Release(weight)
+			continue
 		}
 		all.Go(func() {
 			lane := newLane(r.cluster, r.options, planned)
 			lane.canaries, lane.crowded = own, r.crowded()
-			result, err := lane.run(ctx, planned)
-			r.finished(i, &result, err)
+			lane = r.runInTurn(ctx, waiting, i, lane)
 			places.Release(1)
 			lane.tidy(ctx)
 			pods.Release(weight)
@@ -176,6 +182,9 @@ func (r *run) fill(report *Report) {
 			nodes[pod.Node] = pod.Node != ""
 			report.Cluster.addFamilies(pod.Addresses)
 		}
+	}
+	if len(r.notes) > 0 {
+		report.Notes = append(slices.Clone(report.Notes), r.notes...)
 	}
 	report.Latency = mergeLatencies(latencies...)
 	report.Cluster.keepNodes(nodes)

@@ -153,7 +153,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	if len(w.sentinels) > 0 && !w.crowded {
 		watching.Go(func() { w.watchSentinels(watchCtx, w.aims, w.step.Cells, w.sentinels, w.changed) })
 	}
-	if w.changes() && number > 0 && len(w.sentinels) == 0 {
+	if changesAnything(w.step) && number > 0 && len(w.sentinels) == 0 {
 		w.hint = &hint{watch: w}
 		watching.Go(func() { w.hint.find(watchCtx) })
 	}
@@ -219,21 +219,17 @@ func (w *watch) hopeful() []int {
 }
 
 // newSettling says what it takes to settle. Before any change that shows in no cell, one round in which everything connects proves itself;
-// after one, a canary hints when the engine has caught up, see [hint].
+// after one, a canary hints when the engine has caught up, see [hint]. On a topology that another scenario has used, packets may be dropped until
+// the engine has let go of that one's policies. The later rounds are free of that, so that it is not taken for the loss of the paths.
 func (w *watch) newSettling(number int) *settling {
 	s := &settling{pace: w.options.pace}
-	if !w.changes() {
+	if !changesAnything(w.step) && w.after == "" {
 		s.once = !slices.ContainsFunc(w.cells, func(i int) bool { return w.step.Cells[i].Expected != scenarios.Expected(probe.Connected) })
 	}
 	if w.hint != nil {
 		s.notBefore = w.hint.from
 	}
 	return s
-}
-
-// changes tells whether the step changes anything in the cluster.
-func (w *watch) changes() bool {
-	return len(w.step.Delete)+len(w.step.Apply)+len(w.step.Label)+len(w.step.Create) > 0
 }
 
 // conclude makes the findings of the newest round, and tells whether they are what the round promised.
@@ -272,6 +268,9 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 		}
 		if cell.Reason.Origin == scenarios.NoPolicy && len(w.unclean) > 0 {
 			findings[i].unclean = strings.Join(w.unclean, "; ")
+		}
+		if w.after != "" && w.step == &w.expansion.Steps[0] {
+			findings[i].unclean = w.notClean()
 		}
 	}
 	if meddled != "" {

@@ -49,7 +49,7 @@ func newRunCommand() *cobra.Command {
 	}
 	set := command.Flags()
 	set.IntVar(&flags.parallel, "parallel", runner.DefaultParallel, "scenarios to run at once")
-	set.IntVar(&flags.maxPods, "max-pods", runner.DefaultMaxPods, "probe pods to have at once")
+	set.IntVar(&flags.maxPods, "max-pods", runner.DefaultMaxPods, "probe pods to have at once; scenarios that need the same pods take turns on them")
 	set.IntVar(&flags.streams, "max-streams", cluster.DefaultStreams, "control streams to have at once")
 	set.DurationVar(&flags.timeout, "timeout", probe.DefaultTimeout, "how long a knock waits for an answer in one round")
 	set.DurationVar(&flags.settleTimeout, "settle-timeout", runner.DefaultSettleTimeout, "how long a step may take to become what it expects")
