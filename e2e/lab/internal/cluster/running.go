@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/podknock/podknock/e2e/lab/internal/machine"
@@ -75,11 +74,6 @@ func (r *running) node(name string) (int, error) {
 		return n, nil
 	}
 	return 0, fmt.Errorf("lab %q has no node %q; it has node1 to %s", r.Name, name, nodeName(r.Nodes))
-}
-
-// up returns the machines that run.
-func (r *running) up() []*machine.Machine {
-	return slices.DeleteFunc(r.all(), func(m *machine.Machine) bool { return m == nil })
 }
 
 // save keeps the state.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +19,7 @@ import (
 // Status is how a lab is doing.
 type Status struct {
 	Options    Options
+	Engines    map[string]Engine // of the nodes that have another than Options.Engine
 	Hook       Hook
 	Kubeconfig string
 	// API is empty when the API server says that it is ready, else what it says.
@@ -69,7 +72,7 @@ func ReadStatus(ctx context.Context, name string) (*Status, error) {
 }
 
 func statusOf(ctx context.Context, l layout, s state) (*Status, error) {
-	status := &Status{Options: s.Options, Hook: s.Hook, Kubeconfig: l.kubeconfig()}
+	status := &Status{Options: s.Options, Engines: s.Engines, Hook: s.Hook, Kubeconfig: l.kubeconfig()}
 	machines, err := l.machines()
 	if err != nil {
 		return nil, err
@@ -111,6 +114,9 @@ func statusOf(ctx context.Context, l layout, s state) (*Status, error) {
 func (s *Status) Print(w io.Writer) {
 	o := s.Options
 	fmt.Fprintf(w, "lab %q: %d nodes, IP family %s, engine %s\n", o.Name, o.Nodes, o.Families, o.Engine)
+	for _, node := range slices.Sorted(maps.Keys(s.Engines)) {
+		fmt.Fprintf(w, "engine of %s: %s\n", node, s.Engines[node])
+	}
 	fmt.Fprintf(w, "policies are hooked in by: %s\n", s.Hook)
 	fmt.Fprintf(w, "kubeconfig: %s\n", s.Kubeconfig)
 	if s.API != "" {

@@ -162,12 +162,6 @@ func (m *Machine) Kill(ctx context.Context, component string) error {
 	return err
 }
 
-// Restart starts a component that has ended as it was started before.
-func (m *Machine) Restart(ctx context.Context, component string) error {
-	_, err := m.ask(ctx, request{Restart: component})
-	return err
-}
-
 // Components lists what the machine runs or ran, by name.
 func (m *Machine) Components(ctx context.Context) ([]State, error) {
 	return m.ask(ctx, request{List: true})

@@ -15,12 +15,11 @@ import (
 
 // request is what a client of an init may ask; exactly one field is set.
 type request struct {
-	Start   *Component `json:"start,omitempty"`
-	Stop    string     `json:"stop,omitempty"`    // a component's name
-	Remove  string     `json:"remove,omitempty"`  // as Stop, and it is forgotten
-	Kill    string     `json:"kill,omitempty"`    // as Stop, but without a word
-	Restart string     `json:"restart,omitempty"` // of one that has ended
-	List    bool       `json:"list,omitempty"`
+	Start  *Component `json:"start,omitempty"`
+	Stop   string     `json:"stop,omitempty"`   // a component's name
+	Remove string     `json:"remove,omitempty"` // as Stop, and it is forgotten
+	Kill   string     `json:"kill,omitempty"`   // as Stop, but without a word
+	List   bool       `json:"list,omitempty"`
 }
 
 type response struct {
@@ -65,8 +64,6 @@ func (s *supervisor) answer(conn net.Conn) {
 		err = s.remove(req.Remove)
 	case req.Kill != "":
 		err = s.kill(req.Kill)
-	case req.Restart != "":
-		err = s.restart(req.Restart)
 	}
 	resp := response{States: s.list()}
 	if err != nil {
@@ -98,7 +95,7 @@ func (s *supervisor) start(c Component) error {
 	if err != nil {
 		return fmt.Errorf("start %q: %w", c.Name, err)
 	}
-	s.components[c.Name] = &running{state: State{Name: c.Name, PID: process.Pid, Log: c.Log, Component: c}, done: make(chan struct{})}
+	s.components[c.Name] = &running{state: State{Name: c.Name, PID: process.Pid, Log: c.Log}, done: make(chan struct{})}
 	return process.Release()
 }
 
@@ -109,17 +106,6 @@ func (s *supervisor) find(verb, name string) (*running, error) {
 		return nil, fmt.Errorf("%s %q: this machine does not run it", verb, name)
 	}
 	return c, nil
-}
-
-// restart starts a component again that has ended.
-func (s *supervisor) restart(name string) error {
-	s.mu.Lock()
-	c, err := s.find("start", name)
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return s.start(c.state.Component)
 }
 
 // kill ends a component as a crash would, and waits until it has ended.
