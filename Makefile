@@ -126,9 +126,12 @@ e2e-run:
 	$(TESTS) run e2e -test.timeout=3h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
 		-lab $(CURDIR)/bin/lab -podknock $(CURDIR)/bin/podknock -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar $(E2E_FLAGS)
 
-bench: ## Figures of speed and memory (root; nothing else should run)
+bench: ## Figures of speed and memory, of whole runs in a lab too (root; nothing else should run)
 	go test -run '^$$' -bench . -benchtime 3x ./scenarios/...
 	go test -run '^$$' -bench . -benchtime 3x -tags wire ./probe ./cmd/podknock-agent
+	$(MAKE) build image lab-build
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m -tags e2e ./e2e -lab $(CURDIR)/bin/lab -lab-name bench \
+		-podknock $(CURDIR)/bin/podknock -archive $(CURDIR)/dist/podknock-agent-amd64.tar $(E2E_FLAGS)
 
 FUZZTIME ?= 30s
 fuzz: ## Fuzz every parser of foreign input for FUZZTIME each

@@ -17,6 +17,9 @@ type book struct {
 	// pods are those that run, problems those that do not and why.
 	pods     map[string]Pod
 	problems map[string]string
+	// untested are those of the problems that leave cells untested, rather than in error: pods that want the network of their node, which
+	// not every cluster allows.
+	untested map[string]bool
 	services map[string]*corev1.Service
 	// nodes holds the addresses of nodes by name.
 	nodes map[string][]netip.Addr
@@ -24,7 +27,7 @@ type book struct {
 
 func newBook(scenario *scenarios.Scenario, naming naming) *book {
 	return &book{
-		scenario: scenario, naming: naming, pods: map[string]Pod{}, problems: map[string]string{},
+		scenario: scenario, naming: naming, pods: map[string]Pod{}, problems: map[string]string{}, untested: map[string]bool{},
 		services: map[string]*corev1.Service{}, nodes: map[string][]netip.Addr{},
 	}
 }
@@ -63,18 +66,25 @@ func of(family corev1.IPFamily, addresses []netip.Addr) (netip.Addr, bool) {
 	return addresses[i], true
 }
 
+// untestedError says why a cell is left untested.
+type untestedError struct{ reason string }
+
+func (e *untestedError) Error() string { return e.reason }
+
 // pod finds a pod that runs, or says why there is none.
 func (b *book) pod(name string) (Pod, error) {
 	if pod, ok := b.pods[name]; ok {
 		return pod, nil
 	}
-	if problem := b.problems[name]; problem != "" {
+	if problem := b.problems[name]; problem != "" && b.untested[name] {
+		return Pod{}, &untestedError{fmt.Sprintf("not tested: pod %q needs the network of its node, which this cluster does not allow: %s", name, problem)}
+	} else if problem != "" {
 		return Pod{}, fmt.Errorf("pod %q did not start: %s", name, problem)
 	}
 	return Pod{}, fmt.Errorf("pod %q does not exist", name)
 }
 
-// behind are the pods that a Service selects by the labels of the moment, as far as they run.
+// behind are the pods that a Service selects by the labels of the moment, those too that did not start.
 func (b *book) behind(step *scenarios.ExpandedStep, name string) []string {
 	i := slices.IndexFunc(b.scenario.Services, func(s scenarios.Service) bool { return s.Name == name })
 	if i < 0 {
@@ -83,7 +93,7 @@ func (b *book) behind(step *scenarios.ExpandedStep, name string) []string {
 	service := &b.scenario.Services[i]
 	var names []string
 	for _, pod := range step.Cluster().Pods {
-		if _, runs := b.pods[pod.Name]; !runs || pod.Namespace != service.Namespace || len(service.Selector) == 0 {
+		if pod.Namespace != service.Namespace || len(service.Selector) == 0 {
 			continue
 		}
 		matches := true

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,13 +39,21 @@ type Namespaces interface {
 	PrepareNamespace(ctx context.Context, name string) error
 	// DeleteNamespace returns when the pods of the namespace are gone. The end of the namespace itself is not waited for, unless gone is set.
 	DeleteNamespace(ctx context.Context, name string, gone bool) error
+	// ListLimits names the quotas and limit ranges in a namespace, such as `ResourceQuota "compute"`. What may not be read is left out.
+	ListLimits(ctx context.Context, namespace string) ([]string, error)
+	// AuditLabels names everything in an existing namespace that would take a probe pod of these for its own by its labels, such as
+	// `Service "web"`. It fails if that cannot be known.
+	AuditLabels(ctx context.Context, namespace string, pods []PodOrder) ([]string, error)
 	// LabelNamespace sets labels; nil removes one.
 	LabelNamespace(ctx context.Context, name string, labels map[string]*string) error
 }
 
+// ErrRefused says that the rules of the cluster do not allow a pod: admission, PodSecurity, a quota, missing rights.
+var ErrRefused = errors.New("the cluster refuses the pod")
+
 // Pods are the probe pods of a run.
 type Pods interface {
-	// CreatePod creates a probe pod. The error explains a refusal.
+	// CreatePod creates a probe pod. The error explains a refusal, and is ErrRefused if the cluster does not want such a pod.
 	CreatePod(ctx context.Context, pod PodOrder) error
 	// AwaitPod waits until the pod runs and has its addresses. It fails with a sentence for a human as soon as the cluster says that the pod
 	// can't start, or when ctx ends.
@@ -76,6 +85,8 @@ type PodOrder struct {
 	// SameNodeAs and OtherNodeThan of the PodObject are names within the scenario; these are the namespaces in the cluster that its pods are
 	// in.
 	Namespaces []string
+	// Node is the one that the pod has to run on, empty if any will do.
+	Node string
 	// AmongOthers says that the pod stands in a namespace with pods that are not ours, and so must never become Ready.
 	AmongOthers bool
 }
@@ -88,6 +99,8 @@ type Pod struct {
 	Node      string
 	// Addresses are those of the pod, the cluster's first family first.
 	Addresses []netip.Addr
+	// Injected are the containers in it that nobody of us asked for, such as the proxy of a mesh.
+	Injected []string
 }
 
 // Incidents are what happened to a pod that ran: restarts of its agent, its end. Deletions by this run are none.

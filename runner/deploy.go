@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -21,6 +22,9 @@ func (l *lane) deploy(ctx context.Context, start []scenarios.Ref) error {
 		prepare = []string{l.options.Tenant}
 	}
 	for _, name := range prepare {
+		if err := l.audit(ctx, name); err != nil {
+			return err
+		}
 		if err := l.cluster.PrepareNamespace(ctx, name); err != nil {
 			return err
 		}
@@ -100,10 +104,11 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 		}
 		l.alive[ref] = true
 		all.Go(func() {
-			pod, agent, offset, err := l.startPod(startCtx, order)
+			pod, agent, offset, err := startPod(startCtx, l.cluster, order)
 			mu.Lock()
 			defer mu.Unlock()
 			delete(l.book.problems, order.Logical)
+			l.book.untested[order.Logical] = order.HostNetwork && errors.Is(err, ErrRefused)
 			if err != nil {
 				l.book.problems[order.Logical] = err.Error()
 				return
@@ -119,15 +124,15 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 }
 
 // startPod creates one pod and returns when its agent has answered, with what its clock is ahead of ours.
-func (l *lane) startPod(ctx context.Context, order PodOrder) (Pod, Agent, time.Duration, error) {
-	if err := l.cluster.CreatePod(ctx, order); err != nil {
+func startPod(ctx context.Context, cluster Cluster, order PodOrder) (Pod, Agent, time.Duration, error) {
+	if err := cluster.CreatePod(ctx, order); err != nil {
 		return Pod{}, nil, 0, err
 	}
-	pod, err := l.cluster.AwaitPod(ctx, order.Meta.Namespace, order.Meta.Name)
+	pod, err := cluster.AwaitPod(ctx, order.Meta.Namespace, order.Meta.Name)
 	if err != nil {
 		return Pod{}, nil, 0, err
 	}
-	agent := l.cluster.Agent(pod)
+	agent := cluster.Agent(pod)
 	offset, err := meet(ctx, agent, pod)
 	if err != nil {
 		agent.Close()
@@ -183,28 +188,11 @@ func (l *lane) scenarioKnocksOnNodes() bool {
 
 // note adds a fact once.
 func (l *lane) note(format string, args ...any) {
+	l.notesMu.Lock()
+	defer l.notesMu.Unlock()
 	if text := fmt.Sprintf(format, args...); !slices.Contains(l.notes, text) {
 		l.notes = append(l.notes, text)
 	}
-}
-
-// lookAround lists the policies that somebody put into our new namespaces, such as a platform that gives every namespace a default deny.
-func (l *lane) lookAround(ctx context.Context) error {
-	for _, namespace := range l.ownNamespaces() {
-		policies, err := l.cluster.ListPolicies(ctx, namespace)
-		if err != nil {
-			return err
-		}
-		for _, policy := range policies {
-			if ofARun(&policy) {
-				continue
-			}
-			text := fmt.Sprintf("NetworkPolicy %q is in namespace %q and not of this run", policy.Name, policy.Namespace)
-			l.unclean = append(l.unclean, text)
-			l.note("%s", text)
-		}
-	}
-	return nil
 }
 
 // ownNamespaces are the namespaces in the cluster that policies of the scenario can be in, as far as they exist.

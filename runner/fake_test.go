@@ -28,6 +28,8 @@ type fakeCluster struct {
 	policies   map[policyName]*networkingv1.NetworkPolicy
 	version    int
 	cleaned    int
+	// changes are those of policies, in order.
+	changes []string
 
 	// unenforced says that the network knows no policies, enforcedAfter how many questions a change of policies takes to show.
 	unenforced    bool
@@ -38,6 +40,11 @@ type fakeCluster struct {
 	cannotStart map[string]string
 	// injected are policies that the platform puts into every new namespace.
 	injected []networkingv1.NetworkPolicy
+	// limits and sidecars are what the platform puts into every namespace and pod.
+	limits, sidecars []string
+	// owners are who takes pods for its own by their label role. auditError says why that is not known.
+	owners     map[string]string
+	auditError error
 	// leftovers is what the clean-up leaves.
 	leftovers []Leftover
 	// asked is told every question, by the names of source and target; it may answer itself, and may change the cluster.
@@ -52,6 +59,7 @@ type fakePod struct {
 	ports     []corev1.ContainerPort
 	incidents Incidents
 	counters  probe.Counters
+	arrivals  []probe.Arrival
 }
 
 func newFakeCluster() *fakeCluster {
@@ -72,6 +80,18 @@ func (c *fakeCluster) CreateNamespace(_ context.Context, namespace scenarios.Nam
 	return nil
 }
 
+func (c *fakeCluster) ListLimits(context.Context, string) ([]string, error) { return c.limits, nil }
+
+func (c *fakeCluster) AuditLabels(_ context.Context, _ string, pods []PodOrder) ([]string, error) {
+	var taken []string
+	for _, pod := range pods {
+		if owner := c.owners[pod.Meta.Labels["role"]]; owner != "" {
+			taken = append(taken, owner)
+		}
+	}
+	return taken, c.auditError
+}
+
 func (c *fakeCluster) PrepareNamespace(context.Context, string) error { return nil }
 
 func (c *fakeCluster) DeleteNamespace(_ context.Context, name string, _ bool) error {
@@ -89,12 +109,12 @@ func (c *fakeCluster) CreatePod(_ context.Context, order PodOrder) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if problem := c.cannotStart[order.Logical]; problem != "" {
-		return errors.New(problem)
+		return fmt.Errorf("%w: %s", ErrRefused, problem)
 	}
 	number := len(c.pods) + 1
 	pod := Pod{
 		Namespace: order.Meta.Namespace, Name: order.Meta.Name, UID: fmt.Sprintf("uid-%d", number), Node: "node1",
-		Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 1, byte(number)})},
+		Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 1, byte(number)})}, Injected: c.sidecars,
 	}
 	labels := maps.Clone(order.Meta.Labels)
 	if labels == nil {
@@ -144,6 +164,7 @@ func (c *fakeCluster) ApplyPolicy(_ context.Context, object *networkingv1.Networ
 	defer c.mu.Unlock()
 	c.staleCluster, c.stale = c.snapshot(), c.enforcedAfter
 	c.version++
+	c.changes = append(c.changes, "apply "+object.Name)
 	object.ResourceVersion = strconv.Itoa(c.version)
 	object.Labels = map[string]string{LabelRun: "run1"}
 	c.policies[policyName{object.Namespace, object.Name}] = object
@@ -154,6 +175,7 @@ func (c *fakeCluster) DeletePolicy(_ context.Context, namespace, name string) er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.policies, policyName{namespace, name})
+	c.changes = append(c.changes, "delete "+name)
 	return nil
 }
 
@@ -215,6 +237,16 @@ func (c *fakeCluster) snapshot() policy.Cluster {
 func (c *fakeCluster) byAddress(address netip.Addr) *fakePod {
 	for _, pod := range c.pods {
 		if slices.Contains(pod.Addresses, address) {
+			return pod
+		}
+	}
+	return nil
+}
+
+// named finds a pod by its name in the cluster. The lock is held.
+func (c *fakeCluster) named(name string) *fakePod {
+	for key, pod := range c.pods {
+		if key.name == name {
 			return pod
 		}
 	}
@@ -288,8 +320,19 @@ func (a *fakeAgent) Run(ctx context.Context, attempts []probe.Attempt, deliver f
 	return nil
 }
 
-func (a *fakeAgent) Evidence(context.Context, probe.EvidenceQuestion) (probe.Evidence, error) {
-	return probe.Evidence{Time: time.Now(), ArrivalsComplete: true}, nil
+func (a *fakeAgent) Evidence(_ context.Context, question probe.EvidenceQuestion) (probe.Evidence, error) {
+	a.cluster.mu.Lock()
+	defer a.cluster.mu.Unlock()
+	pod := a.cluster.pods[a.pod]
+	evidence := probe.Evidence{
+		Time: time.Now(), ArrivalsComplete: true, Mark: uint64(len(pod.arrivals)), Counters: pod.counters,
+	}
+	for i, arrival := range pod.arrivals {
+		if uint64(i) >= question.After && slices.Contains(question.Ports, arrival.Remote.Port()) {
+			evidence.Arrivals = append(evidence.Arrivals, arrival)
+		}
+	}
+	return evidence, nil
 }
 
 func (a *fakeAgent) Counters(context.Context) (probe.Counters, error) {
@@ -301,7 +344,8 @@ func (a *fakeAgent) Counters(context.Context) (probe.Counters, error) {
 func (a *fakeAgent) Introduction(context.Context) (probe.Agent, error) {
 	a.cluster.mu.Lock()
 	defer a.cluster.mu.Unlock()
-	return probe.Agent{Identity: probe.Identity{UID: a.cluster.pods[a.pod].UID}}, nil
+	pod := a.cluster.pods[a.pod]
+	return probe.Agent{Instance: fmt.Sprint(pod.incidents.Count), Identity: probe.Identity{UID: pod.UID}}, nil
 }
 
 func (a *fakeAgent) Close() {}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,12 +26,16 @@ type lane struct {
 	agents   map[string]Agent
 	// offsets are what the clocks of the agents are ahead of ours, by pod.
 	offsets map[string]time.Duration
+	// canaries are those of the run, nil where it may have no namespace of its own.
+	canaries *canaries
 	// alive are the namespaces and pods that exist now, by the scenario's names.
 	alive map[scenarios.Ref]bool
 	// applied holds the version of each of our policies as it was applied, by namespace and name in the cluster.
 	applied map[policyName]string
 	// unclean names the policies that others put into our namespaces before we did anything.
 	unclean []string
+	// notesMu guards notes, which the hint of a step adds to beside its rounds.
+	notesMu sync.Mutex
 	notes   []string
 
 	attempts atomic.Int64
@@ -51,8 +56,8 @@ func (l *lane) tell(event Event) {
 
 func (l *lane) agent(pod string) Agent { return l.agents[pod] }
 
-// run carries the scenario out, as far as it gets. It leaves its objects behind; see [lane.tidy].
-func (l *lane) run(ctx context.Context, planned *Planned) ScenarioResult {
+// run carries the scenario out, as far as it gets. It leaves its objects behind; see [lane.tidy]. The error is the one that the result says.
+func (l *lane) run(ctx context.Context, planned *Planned) (ScenarioResult, error) {
 	result := ScenarioResult{
 		Name: l.scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, About: l.scenario.About,
 		Start: time.Now().UTC(), Pods: []PodResult{}, Steps: []StepResult{},
@@ -66,7 +71,7 @@ func (l *lane) run(ctx context.Context, planned *Planned) ScenarioResult {
 	result.Pods = l.podResults()
 	result.Notes = l.notes
 	result.Elapsed = time.Since(result.Start)
-	return result
+	return result, err
 }
 
 func (l *lane) carryOut(ctx context.Context, planned *Planned, result *ScenarioResult) error {

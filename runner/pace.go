@@ -12,8 +12,11 @@ type pace struct {
 	span   time.Duration
 	// sample is the time between two samples of the sentinels.
 	sample time.Duration
-	// dwell is how long a step waits whose expected table is that of the step before, so that nothing shows when it is enforced.
+	// dwell is the least time that a step waits after the hint of the canaries, or after the change where there are none, if its expected
+	// table is that of the step before, so that nothing shows when it is enforced.
 	dwell time.Duration
+	// canary is how long a canary may take to show a change. An engine that takes longer enforces nothing, or is slow beyond use.
+	canary time.Duration
 	// stagger is the time between two sockets of an attempt.
 	stagger time.Duration
 }
@@ -24,6 +27,7 @@ func (p pace) withDefaults() pace {
 	setDefault(&p.span, 1200*time.Millisecond)
 	setDefault(&p.sample, 50*time.Millisecond)
 	setDefault(&p.dwell, time.Second)
+	setDefault(&p.canary, SlowEnforcement)
 	setDefault(&p.stagger, 100*time.Millisecond)
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ func NewRunID() string {
 // Run carries out a plan and cleans up behind it, whatever happens. When ctx ends, what was found so far is reported, with the cause.
 func Run(ctx context.Context, cluster Cluster, plan *Plan, options Options) *Report {
 	options = options.withDefaults()
-	r := &run{cluster: cluster, options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios))}
+	r := &run{cluster: cluster, options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios)), leftOut: map[int]string{}}
 	report := &Report{
 		APIVersion: ReportAPIVersion, Kind: ReportKind, Run: options.Run, Version: options.Version, Start: time.Now().UTC(),
 		Scenarios: []ScenarioResult{}, Skipped: plan.Skipped, Notes: options.Notes,
@@ -67,12 +68,19 @@ type run struct {
 
 	mu      sync.Mutex
 	results []*ScenarioResult
+	// leftOut says why a scenario has no result although its turn came.
+	leftOut map[int]string
 	done    int
 	stopped bool
 }
 
 // runAll runs the scenarios, as many at once as the options allow, and returns when their probe pods are gone.
 func (r *run) runAll(ctx context.Context) {
+	var own *canaries
+	if r.options.Tenant == "" {
+		own = newCanaries(r.cluster, r.options)
+		defer own.close()
+	}
 	pods := semaphore.NewWeighted(int64(r.options.MaxPods))
 	places := semaphore.NewWeighted(int64(r.options.Parallel))
 	var all sync.WaitGroup
@@ -93,8 +101,9 @@ func (r *run) runAll(ctx context.Context) {
 		}
 		all.Go(func() {
 			lane := newLane(r.cluster, r.options, planned)
-			result := lane.run(ctx, planned)
-			r.finished(i, &result)
+			lane.canaries = own
+			result, err := lane.run(ctx, planned)
+			r.finished(i, &result, err)
 			places.Release(1)
 			lane.tidy(ctx)
 			pods.Release(weight)
@@ -108,9 +117,15 @@ func (r *run) isStopped() bool {
 	return r.stopped
 }
 
-func (r *run) finished(i int, result *ScenarioResult) {
+// finished takes what became of a scenario.
+func (r *run) finished(i int, result *ScenarioResult, err error) {
 	r.mu.Lock()
-	r.results[i] = result
+	var leftOut *leftOutError
+	if errors.As(err, &leftOut) {
+		r.leftOut[i], result.Mark = leftOut.reason, MarkUnjudged
+	} else {
+		r.results[i] = result
+	}
 	r.done++
 	r.stopped = r.stopped || r.options.FailFast && result.Mark != MarkPass && result.Mark != MarkUnjudged
 	event := Event{Scenario: result.Name, Phase: "done", Mark: result.Mark, Done: r.done, Total: len(r.results)}
@@ -129,6 +144,9 @@ func (r *run) fill(report *Report) {
 			if report.Error != "" {
 				reason = "the run ended before: " + report.Error
 			}
+			if leftOut := r.leftOut[i]; leftOut != "" {
+				reason = leftOut
+			}
 			report.Skipped = append(report.Skipped, Skipped{
 				Name: planned.Scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, Reason: reason,
 			})
@@ -140,10 +158,20 @@ func (r *run) fill(report *Report) {
 		report.Phases = append(report.Phases, PhaseTime{Name: result.Name, Start: result.Start, Elapsed: result.Elapsed})
 		for _, pod := range result.Pods {
 			nodes[pod.Node] = pod.Node != ""
+			report.Cluster.addFamilies(pod.Addresses)
 		}
 	}
 	report.Latency = mergeLatencies(latencies...)
 	report.Cluster.keepNodes(nodes)
+}
+
+// addFamilies adds the families of a pod's addresses. A pod has that of the cluster's Services first.
+func (f *ClusterFacts) addFamilies(addresses []string) {
+	for _, address := range parseAddresses(addresses) {
+		if family := string(familyOf(address)); !slices.Contains(f.Families, family) {
+			f.Families = append(f.Families, family)
+		}
+	}
 }
 
 // keepNodes leaves the nodes that probe pods ran on.

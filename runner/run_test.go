@@ -2,7 +2,10 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +45,7 @@ func fastOptions() Options {
 	return Options{
 		Run: "run1", SettleTimeout: 250 * time.Millisecond,
 		pace: pace{
-			spacing: 4 * time.Millisecond, rounds: 3, span: 12 * time.Millisecond, sample: 2 * time.Millisecond, dwell: 10 * time.Millisecond,
+			spacing: 4 * time.Millisecond, rounds: 3, span: 12 * time.Millisecond, sample: 2 * time.Millisecond, dwell: 10 * time.Millisecond, canary: 150 * time.Millisecond,
 			stagger: time.Millisecond,
 		},
 	}
@@ -81,6 +84,8 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 		}
 	}
 	policies := func(c *fakeCluster) int { return len(c.policies) }
+	var once atomic.Bool
+	restartOnce := func() bool { return !once.Swap(true) }
 	rows := map[string]struct {
 		// cluster is what is special about it.
 		cluster *fakeCluster
@@ -116,6 +121,16 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 			cells: map[string]Mark{"stranger->back:80": MarkError, "front->back:80": MarkPass, "front->stranger:80": MarkPass},
 			why:   "OOMKilled",
 		},
+		"an agent that was started again once, and whose pod refuses since, leaves no verdict about it": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				if policies(c) > 0 && restartOnce() {
+					backDisturbed(c, false)
+				}
+				return probe.Observation{Phase: probe.PhaseConnect, Errno: "ECONNREFUSED", Call: probe.CallPending, Nonce: probe.NewNonce()},
+					policies(c) > 0 && source == "front" && target == "back"
+			}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"front->back:80": MarkError, "front->stranger:80": MarkPass},
+		},
 		"a pod that is deleted leaves no verdict about it": {
 			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
 				if policies(c) > 0 {
@@ -144,6 +159,15 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 			}}}, mark: MarkInconclusive, exit: ExitInconclusive,
 			cells: map[string]Mark{"front->stranger:80": MarkInconclusive, "stranger->back:80": MarkInconclusive},
 			why:   "so might a dead path", // its control is in the baseline
+		},
+		"quotas and sidecars of the platform make the baseline unclean too": {
+			cluster: &fakeCluster{
+				limits: []string{`ResourceQuota "compute"`}, sidecars: []string{"proxy"},
+				asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+					return probe.Observation{Phase: probe.PhaseConnect, Tries: 4, Nonce: probe.NewNonce()}, source == "front" && len(c.policies) == 0
+				},
+			}, mark: MarkInconclusive, exit: ExitInconclusive,
+			cells: map[string]Mark{"front->back:80": MarkPass},
 		},
 		"what is left behind beats every other exit code": {
 			cluster: &fakeCluster{leftovers: []Leftover{{Kind: "Namespace", Name: "x", Reason: "a finalizer"}}},
@@ -186,6 +210,79 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 	}
 }
 
+// fromTheNode has a pod in the network of its node.
+const fromTheNode = `
+apiVersion: podknock.dev/v1alpha1
+kind: Scenario
+metadata: {name: from-the-node}
+about: A pod in the network of its node reaches others.
+namespaces:
+  app: {}
+  host: {}
+pods:
+  front: {namespace: app, ports: [80/TCP]}
+  back: {namespace: app, ports: [80/TCP]}
+  node: {namespace: host, hostNetwork: true, ports: [20080/TCP]}
+steps:
+  - name: no policy
+    expect: [{from: "*", to: "*", outcome: connected}]
+`
+
+func TestWhatThePlatformInjectsIsNamed(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	cluster.limits, cluster.sidecars = []string{`ResourceQuota "compute"`, `LimitRange "small"`}, []string{"proxy"}
+	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+	g.Expect(report.Scenarios[0].Mark).To(Equal(MarkPass), "nothing failed")
+	g.Expect(report.Scenarios[0].Notes).To(ContainElements(ContainSubstring(`ResourceQuota "compute"`), ContainSubstring(`LimitRange "small"`),
+		ContainSubstring(`container "proxy" is in pod "front"`)))
+}
+
+func TestAScenarioWhosePodsOthersWouldTakeIsLeftOut(t *testing.T) {
+	rows := map[string]struct {
+		cluster *fakeCluster
+		text    string
+		reason  string
+	}{
+		"nobody may look": {
+			cluster: &fakeCluster{auditError: errors.New("jobs.batch is forbidden")}, text: frontToBack, reason: "jobs.batch is forbidden",
+		},
+		"by the labels of the file": {
+			cluster: &fakeCluster{owners: map[string]string{"back": `ReplicaSet "back-7d4"`}}, text: frontToBack, reason: `ReplicaSet "back-7d4"`,
+		},
+		"by the labels of a later step": {
+			cluster: &fakeCluster{owners: map[string]string{"boss": `Service "bosses"`}}, reason: `Service "bosses"`,
+			text: frontToBack + "  - {name: promoted, label: {pod/stranger: {role: boss}}, expect: policies}\n",
+		},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			empty := newFakeCluster()
+			row.cluster.namespaces, row.cluster.pods, row.cluster.policies = empty.namespaces, empty.pods, empty.policies
+			options := fastOptions()
+			options.Tenant = "theirs"
+			report := runOn(t, t.Context(), row.cluster, options, row.text)
+			g.Expect(report.Scenarios).To(BeEmpty())
+			g.Expect(report.Skipped).To(HaveExactElements(HaveField("Reason", ContainSubstring(row.reason))))
+			g.Expect(row.cluster.pods).To(BeEmpty(), "no pod was created")
+			g.Expect(report.ExitCode()).To(Equal(ExitInconclusive))
+		})
+	}
+}
+
+func TestAPodThatMayNotUseTheNodesNetworkIsNotTested(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	cluster.cannotStart = map[string]string{"node": "violates PodSecurity: hostNetwork"}
+	report := runOn(t, t.Context(), cluster, fastOptions(), fromTheNode)
+	g.Expect(report.Scenarios[0].Error).To(BeEmpty())
+	step := report.Scenarios[0].Steps[0]
+	g.Expect(marks(step)).To(And(HaveKeyWithValue("node->back:80", MarkInconclusive), HaveKeyWithValue("front->back:80", MarkPass)))
+	g.Expect(step.Cells).To(ContainElement(And(HaveField("From.Text", "node"),
+		HaveField("Why", ContainSubstring("not tested: pod \"node\" needs the network of its node")))))
+}
+
 func TestRunReportsAnInterruption(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -209,6 +306,70 @@ func TestRunSampledTheLatencyOfWhatChanged(t *testing.T) {
 	g.Expect(report.Latency.Deny.Samples).To(Equal(1))
 	g.Expect(report.Latency.Allow.Samples).To(BeZero())
 	g.Expect(report.Cluster.Nodes).To(Equal([]Node{{Name: "node1"}}), "nodes without probe pods are left out")
+	g.Expect(report.Cluster.Families).To(Equal([]string{"IPv4"}))
+}
+
+// closedAndOpened has a step that closes a way and one that opens it.
+const closedAndOpened = `
+apiVersion: podknock.dev/v1alpha1
+kind: Scenario
+metadata: {name: closed-and-opened}
+about: A way is closed and opened again.
+pods:
+  front: {ports: [80/TCP]}
+  back: {labels: {role: back}, ports: [80/TCP]}
+steps:
+  - name: closed
+    apply:
+      - metadata: {name: back}
+        spec: {podSelector: {matchLabels: {role: back}}, policyTypes: [Ingress]}
+    expect: [{from: front, to: "back:80", outcome: blocked}]
+  - name: opened
+    delete: [policy/back]
+    expect: [{from: front, to: "back:80", outcome: connected}]
+`
+
+func TestAWayThatWasNeverClosedIsNotTimed(t *testing.T) {
+	rows := map[string]struct {
+		unenforced  bool
+		allow, deny int
+	}{
+		"nothing is enforced": {unenforced: true},
+		"all is enforced":     {allow: 1, deny: 1},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			cluster := newFakeCluster()
+			cluster.unenforced = row.unenforced
+			report := runOn(t, t.Context(), cluster, fastOptions(), closedAndOpened)
+			g.Expect(report.Latency.Allow.Samples).To(Equal(row.allow))
+			g.Expect(report.Latency.Deny.Samples).To(Equal(row.deny))
+		})
+	}
+}
+
+func TestArrivalsFromBeforeTheStepAreNotOfItsKnocks(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	// The pod that must not get through has got through before the policy, from the same port, without saying its nonce.
+	cluster.asked = func(c *fakeCluster, source, target string, attempt probe.Attempt) (probe.Observation, bool) {
+		if source != "stranger" || target != "back" {
+			return probe.Observation{}, false
+		}
+		stranger, back := c.named("stranger"), c.named("back")
+		from := netip.AddrPortFrom(stranger.Addresses[0], 50000)
+		to := netip.AddrPortFrom(back.Addresses[0], attempt.Port)
+		o := probe.Observation{Nonce: probe.NewNonce(), Ports: []uint16{50000}, Local: from, Remote: to, Phase: probe.PhaseConnect, Tries: 4}
+		if len(c.policies) > 0 {
+			return o, true
+		}
+		back.arrivals = append(back.arrivals, probe.Arrival{Protocol: probe.TCP, Local: to, Remote: from})
+		o.Phase, o.Identity = probe.PhaseDone, &probe.Identity{Pod: back.Name, Namespace: back.Namespace, UID: back.UID, Nonce: o.Nonce}
+		return o, true
+	}
+	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+	g.Expect(marks(report.Scenarios[0].Steps[1])).To(HaveKeyWithValue("stranger->back:80", MarkPass))
 }
 
 func TestOnlyAsksTheCellAndItsControl(t *testing.T) {

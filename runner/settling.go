@@ -8,8 +8,8 @@ type settling struct {
 	pace pace
 	// once says that a single round that agrees is enough, because nothing is expected but what proves itself.
 	once bool
-	// notBefore is the start of the first round that may count.
-	notBefore time.Time
+	// notBefore is the start of the first round that may count, which may not be known yet. Nil means that every round may count.
+	notBefore func() (start time.Time, known bool)
 
 	// agreeing counts the rounds in a row that agreed, first is the start of the first of them.
 	agreeing int
@@ -18,7 +18,7 @@ type settling struct {
 
 // add takes the next round and says whether the step has settled.
 func (s *settling) add(start time.Time, agrees bool) bool {
-	if !agrees || start.Before(s.notBefore) {
+	if !agrees || !s.mayCount(start) {
 		s.agreeing = 0
 		return false
 	}
@@ -26,4 +26,13 @@ func (s *settling) add(start time.Time, agrees bool) bool {
 		s.first = start
 	}
 	return s.once || s.agreeing >= s.pace.rounds && start.Sub(s.first) >= s.pace.span
+}
+
+// mayCount tells whether a round that began then may count.
+func (s *settling) mayCount(start time.Time) bool {
+	if s.notBefore == nil {
+		return true
+	}
+	from, known := s.notBefore()
+	return known && !start.Before(from)
 }

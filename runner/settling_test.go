@@ -16,6 +16,7 @@ func TestSettlingNeedsRoundsThatAgreeAndSpanEnoughTime(t *testing.T) {
 	rows := map[string]struct {
 		once      bool
 		notBefore time.Duration
+		unknown   bool
 		rounds    []told
 		settled   int // the index of the round that settles, -1 for none
 	}{
@@ -24,13 +25,18 @@ func TestSettlingNeedsRoundsThatAgreeAndSpanEnoughTime(t *testing.T) {
 		"rounds before the engine can have caught up do not count": {
 			notBefore: time.Second, rounds: []told{{0, true}, {400 * ms, true}, {800 * ms, true}, {1200 * ms, true}}, settled: -1,
 		},
+		"rounds count for nothing while it is not known when they may": {
+			unknown: true, rounds: []told{{0, true}, {400 * ms, true}, {1000 * ms, true}, {1600 * ms, true}}, settled: -1,
+		},
 		"three rounds over 1.2 s do":              {rounds: []told{{0, false}, {400 * ms, true}, {1000 * ms, true}, {1600 * ms, true}}, settled: 3},
 		"one round is enough if it proves itself": {once: true, rounds: []told{{0, false}, {400 * ms, true}}, settled: 1},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			s := settling{pace: pace{}.withDefaults(), once: row.once, notBefore: start.Add(row.notBefore)}
+			s := settling{pace: pace{}.withDefaults(), once: row.once, notBefore: func() (time.Time, bool) {
+				return start.Add(row.notBefore), !row.unknown
+			}}
 			settled := -1
 			for i, round := range row.rounds {
 				if s.add(start.Add(round.at), round.agrees) {
@@ -45,22 +51,30 @@ func TestSettlingNeedsRoundsThatAgreeAndSpanEnoughTime(t *testing.T) {
 
 func TestASentinelNeedsTwoSamplesInARow(t *testing.T) {
 	changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	at := func(after time.Duration, known, isNew bool) sample { return sample{changed.Add(after), known, isNew} }
+	at := func(after time.Duration, known, isNew bool) sample {
+		return sample{start: changed.Add(after), known: known, new: isNew, old: !isNew}
+	}
+	failed := sample{start: changed.Add(1), known: true}
 	rows := map[string]struct {
 		seen    []sample
+		begun   bool
 		latency time.Duration
 		ok      bool
 	}{
-		"no sample":                                         {},
-		"a single packet that was lost":                     {seen: []sample{at(1, true, true), at(2, true, false), at(3, true, true)}},
-		"one that was never answered between":               {seen: []sample{at(1, true, true), at(2, false, false), at(3, true, true)}},
-		"the first of two in a row counts":                  {seen: []sample{at(1, true, false), at(2, true, true), at(3, true, true)}, latency: 2, ok: true},
-		"a sample from before the change counts as at once": {seen: []sample{at(-5, true, true), at(3, true, true)}, latency: 0, ok: true},
+		"no sample":                                          {begun: true},
+		"a single packet that was lost":                      {begun: true, seen: []sample{at(1, true, true), at(2, true, false), at(3, true, true)}},
+		"one that was never answered between":                {begun: true, seen: []sample{at(1, true, true), at(2, false, false), at(3, true, true)}},
+		"a way that never had the old outcome":               {seen: []sample{at(1, true, true), at(2, true, true), at(3, true, true)}},
+		"a way whose first sample is an error":               {seen: []sample{failed, at(2, true, true), at(3, true, true)}},
+		"a way whose first sample is not answered yet":       {seen: []sample{at(1, false, false), at(2, true, true), at(3, true, true)}},
+		"the first of two in a row counts":                   {begun: true, seen: []sample{at(1, true, false), at(2, true, true), at(3, true, true)}, latency: 2, ok: true},
+		"samples that begin with the old outcome are enough": {seen: []sample{at(1, true, false), at(2, true, true), at(3, true, true)}, latency: 2, ok: true},
+		"a sample from before the change counts as at once":  {begun: true, seen: []sample{at(-5, true, true), at(3, true, true)}, latency: 0, ok: true},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			latency, ok := (&sentinel{seen: row.seen}).latency(changed)
+			latency, ok := (&sentinel{wasOld: row.begun, seen: row.seen}).latency(changed)
 			g.Expect(ok).To(Equal(row.ok))
 			g.Expect(latency).To(Equal(row.latency))
 		})

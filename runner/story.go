@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,8 +24,8 @@ type story struct {
 	// findings are by step and cell, for the steps that were begun.
 	findings [][]finding
 	records  []StepResult
-	// before is what each cell was last expected to find.
-	before map[string]scenarios.Expected
+	// before is what each cell was last expected to find, and found.
+	before map[string]prior
 }
 
 // worthwhile tells whether a step or a later one has cells to ask.
@@ -75,10 +76,7 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 		story: s, step: step, aims: aims, cells: s.selected[number], changed: changed,
 		sentinels: chooseSentinels(s.before, step.Cells, aims, s.selected[number]),
 	}
-	s.before = map[string]scenarios.Expected{}
-	for _, cell := range step.Cells {
-		s.before[cell.String()] = cell.Expected
-	}
+	defer func() { s.remember(step, findings) }()
 	if len(watch.cells) == 0 {
 		return nil
 	}
@@ -88,6 +86,14 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 	record.Settled.Attempts = int(s.attempts.Load() - attempts)
 	record.Latency = watch.latency()
 	return err
+}
+
+// remember keeps what a step expected and found for the next one.
+func (s *story) remember(step *scenarios.ExpandedStep, findings []finding) {
+	s.before = map[string]prior{}
+	for i, cell := range step.Cells {
+		s.before[cell.String()] = prior{cell.Expected, findings[i].result.Outcome}
+	}
 }
 
 // fill puts what was found into the result.
@@ -118,15 +124,23 @@ type watch struct {
 	changed time.Time
 
 	sentinels []*sentinel
-	settled   Settled
+	// hint is for a step whose change shows in no cell, else nil.
+	hint    *hint
+	settled Settled
 	// last is the newest whole round, and counts those of the pods' incidents when the rounds that agree began.
 	last   round
 	counts map[string]int
+	// logs are where the logs of the targets stood when the step began to knock.
+	logs map[string]uint64
+	// began are the agents of the pods when the step began, and replaced says of those that are other ones at its bound why.
+	began    map[string]instance
+	replaced map[string]string
 }
 
 // settle asks until the step has come to rest, joins both ends' evidence and asks again what is unclear. If the evidence contradicts what
 // had settled, it goes on until the bound.
 func (w *watch) settle(ctx context.Context, number int, findings []finding) error {
+	w.counts, w.began = w.incidentCounts(), w.instances(ctx)
 	watchCtx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -134,9 +148,13 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	if len(w.sentinels) > 0 {
 		watching.Go(func() { w.watchSentinels(watchCtx, w.aims, w.step.Cells, w.sentinels, w.changed) })
 	}
+	if w.changes() && number > 0 && len(w.sentinels) == 0 {
+		w.hint = &hint{watch: w}
+		watching.Go(func() { w.hint.find(watchCtx) })
+	}
 	bound := w.changed.Add(w.options.SettleTimeout)
 	history := newHistory(w.step.Cells, w.changed)
-	w.counts = w.incidentCounts()
+	w.logs = w.marks(ctx, w.aims, w.silent())
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
@@ -151,6 +169,9 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 				return false
 			}
 			w.settled.How = SettledAsExpected
+			if w.hint != nil && w.hint.byCanary() {
+				w.settled.How = SettledByCanary
+			}
 			w.settled.Waited = settling.first.Sub(w.changed)
 			return true
 		})
@@ -171,7 +192,15 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	return context.Cause(ctx)
 }
 
-// hopeful are the cells that may still become what is expected: not those whose pods did not start or are gone.
+// silent are the cells that may stay without an answer, so that their targets' logs will be asked.
+func (w *watch) silent() []int {
+	return slices.DeleteFunc(slices.Clone(w.cells), func(i int) bool {
+		return w.step.Cells[i].Expected == scenarios.Expected(probe.Connected)
+	})
+}
+
+// hopeful are the cells that may still become what is expected: not those whose pods did not start or are gone, nor those of a protocol that
+// the kernel lacks.
 func (w *watch) hopeful() []int {
 	gone := map[string]bool{}
 	for name, pod := range w.book.pods {
@@ -179,29 +208,34 @@ func (w *watch) hopeful() []int {
 	}
 	return slices.DeleteFunc(slices.Clone(w.cells), func(i int) bool {
 		a := w.aims[i]
-		return a.obstacle != "" || gone[a.source] || gone[a.target]
+		unsupported := i < len(w.last.table) && w.last.table[i].asked && w.last.table[i].result.Outcome == probe.Unsupported
+		return a.obstacle != "" || gone[a.source] || gone[a.target] || unsupported
 	})
 }
 
 // newSettling says what it takes to settle. Before any change that shows in no cell, one round in which everything connects proves itself;
-// after one, the engine gets a moment to catch up.
+// after one, a canary hints when the engine has caught up, see [hint].
 func (w *watch) newSettling(number int) *settling {
 	s := &settling{pace: w.options.pace}
-	changes := len(w.step.Delete)+len(w.step.Apply)+len(w.step.Label)+len(w.step.Create) > 0
-	if !changes {
+	if !w.changes() {
 		s.once = !slices.ContainsFunc(w.cells, func(i int) bool { return w.step.Cells[i].Expected != scenarios.Expected(probe.Connected) })
 	}
-	if changes && number > 0 && len(w.sentinels) == 0 {
-		s.notBefore = w.changed.Add(w.options.pace.dwell)
+	if w.hint != nil {
+		s.notBefore = w.hint.from
 	}
 	return s
+}
+
+// changes tells whether the step changes anything in the cluster.
+func (w *watch) changes() bool {
+	return len(w.step.Delete)+len(w.step.Apply)+len(w.step.Label)+len(w.step.Create) > 0
 }
 
 // conclude makes the findings of the newest round, and tells whether they are what the round promised.
 func (w *watch) conclude(ctx context.Context, findings []finding, history *history) (settled bool, err error) {
 	destinations := make([]*probe.Destination, len(w.step.Cells))
 	answers := slices.Clone(w.last.table)
-	w.join(ctx, w.aims, answers, destinations)
+	w.join(ctx, w.aims, answers, w.logs, destinations)
 	var doubtful []int
 	for _, i := range w.cells {
 		if cell := w.step.Cells[i]; answers[i].asked && agree(cell.Expected, cell.To.Kind, answers[i].result, destinations[i]) == unclear {
@@ -209,6 +243,9 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 		}
 	}
 	w.askQuietly(ctx, w.aims, doubtful, answers, destinations)
+	if w.settled.How == SettledAtBound {
+		w.replaced = w.lane.replaced(ctx, w.began)
+	}
 	meddled, err := w.meddling(ctx)
 	if err != nil {
 		return false, err
@@ -219,13 +256,14 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 	for _, i := range w.cells {
 		cell := w.step.Cells[i]
 		findings[i].answer, findings[i].destination = answers[i], destinations[i]
+		findings[i].untested = w.aims[i].untested
 		findings[i].changes, findings[i].flapping = history.of(i)
 		findings[i].disturbed = w.disturbance(w.aims[i])
 		if meddled != "" {
 			findings[i].disturbed = meddled
 		}
 		if cell.Reason.Origin == scenarios.NoPolicy && len(w.unclean) > 0 {
-			findings[i].unclean = w.unclean[0]
+			findings[i].unclean = strings.Join(w.unclean, "; ")
 		}
 	}
 	if meddled != "" {
@@ -254,8 +292,12 @@ func (w *watch) disturbance(a aim) string {
 		if !ok {
 			continue
 		}
+		why := w.replaced[name]
 		if incidents := w.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Gone || incidents.Count > w.counts[name] {
-			text := fmt.Sprintf("pod %q was disturbed while it was tested: %s", name, incidents.Last)
+			why = incidents.Last
+		}
+		if why != "" {
+			text := fmt.Sprintf("pod %q was disturbed while it was tested: %s", name, why)
 			w.note("%s", text)
 			return text
 		}

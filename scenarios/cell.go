@@ -47,6 +47,8 @@ type Cell struct {
 
 	// births are those of the pods at both ends, so that a control is about the same pods.
 	births [2]int
+	// declared are the axes of the line that states the expectation, changes those that it goes back to.
+	declared, changes []AxisName
 }
 
 // String names the cell in one line: "web -> mysql:3306/TCP (IPv4)".

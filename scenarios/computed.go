@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
@@ -99,6 +100,9 @@ func (e *Evaluator) expected(key cellKey) (Expected, error) {
 			return Any, nil
 		}
 	}
+	if key.to.Kind == EndpointNodePort {
+		return e.world.throughNode(key, open), nil
+	}
 	query, err := e.world.query(key)
 	if errors.Is(err, ErrNoVerdict) {
 		return Any, nil
@@ -116,6 +120,27 @@ func (e *Evaluator) expected(key cellKey) (Expected, error) {
 		return open, nil
 	}
 	return Any, nil
+}
+
+// throughNode is what a knock on the port of a node should find, whose packets the node may send on under an address of its own. Two cases
+// leave no doubt: no policy isolates either end, or the source may send nothing at all and the node is another than its own.
+func (w *world) throughNode(key cellKey, open Expected) Expected {
+	if key.from.Kind != EndpointPod || w.scenario.pod(key.from.Name).HostNetwork {
+		return Any
+	}
+	sends := w.isolating(key.from.Name, networkingv1.PolicyTypeEgress)
+	receives := 0
+	for _, pod := range w.receivers(key.to) {
+		receives += len(w.isolating(pod, networkingv1.PolicyTypeIngress))
+	}
+	silent := !slices.ContainsFunc(sends, func(p *networkingv1.NetworkPolicy) bool { return len(p.Spec.Egress) > 0 })
+	switch {
+	case len(sends) == 0 && receives == 0:
+		return open
+	case len(sends) > 0 && silent && w.scenario.placedApart(key.from.Name, key.to.Node):
+		return Blocked
+	}
+	return Any
 }
 
 // query is the question to the evaluator that a cell is about.
@@ -169,8 +194,11 @@ func (w *world) cluster() policy.Cluster {
 			ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, Labels: w.pods[pod.Name].labels},
 			Spec: corev1.PodSpec{
 				NodeName: w.scenario.nodeOf(pod.Name), HostNetwork: pod.HostNetwork,
-				Containers: []corev1.Container{{Name: "probe", Ports: containerPorts(pod.Ports)}},
+				Containers: []corev1.Container{{Name: "probe", Ports: containerPorts(pod.firstPorts())}},
 			},
+		}
+		if len(pod.SidecarPorts) > 0 {
+			object.Spec.Containers = append(object.Spec.Containers, corev1.Container{Name: "sidecar", Ports: containerPorts(pod.SidecarPorts)})
 		}
 		if !pod.HostNetwork {
 			addresses.assign(&object)

@@ -63,6 +63,7 @@ func (e *expander) addRemoval(decided map[cellKey]decision) {
 	for _, key := range sortedPolicyKeys(e.world.policies) {
 		step.Delete = append(step.Delete, Ref{Kind: RefPolicy, Namespace: key.Namespace, Name: key.Name})
 	}
+	e.changing = []AxisName{AxisPolicyDelete}
 	e.world, _ = e.world.after(&Step{Delete: step.Delete}, len(e.scenario.Steps)+1)
 	e.finish(step, decided)
 }

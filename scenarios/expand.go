@@ -45,6 +45,8 @@ type decision struct {
 	expected Expected
 	reason   Reason
 	births   [2]int
+	// declared are the axes of the line, changes those of what has altered the expectation so far.
+	declared, changes []AxisName
 }
 
 // issue is a fault that shows only when a scenario is written out.
@@ -64,6 +66,8 @@ type expander struct {
 	named  map[cellKey]bool
 	steps  []ExpandedStep
 	issues []issue
+	// changing are the kinds of changes that the present step makes.
+	changing []AxisName
 	// work counts the cells looked at, see maxWork.
 	work int
 	// endpointRanks and portRanks remember the places of endpoints and ports in a matrix.
@@ -146,6 +150,7 @@ func (e *expander) namedLater(from int) []cellKey {
 // addStep makes the changes of a step and decides its cells.
 func (e *expander) addStep(i int) error {
 	step := &e.scenario.Steps[i]
+	e.changing = e.world.changeAxes(step)
 	e.world, _ = e.world.after(step, i+1)
 	expanded := ExpandedStep{
 		Name: step.Name, Step: i, Delete: step.Delete, Apply: step.Apply, Label: step.Label, Create: e.created(step, i+1),
@@ -225,6 +230,7 @@ func (e *expander) state(i int) map[cellKey]decision {
 			fresh++
 			decided[key] = decision{
 				expected: expectation.Outcome, reason: Reason{Origin: Stated, File: e.scenario.source.file, Line: line},
+				declared: expectation.Axes,
 			}
 			e.checkUndeclared(path, key, expectation.Outcome)
 		}
@@ -280,6 +286,7 @@ func (e *expander) finish(step ExpandedStep, decided map[cellKey]decision) {
 	step.world = e.world
 	for key, decision := range decided {
 		decision.births = e.births(key)
+		decision.changes = e.changesOf(key, decision)
 		e.last[key] = decision
 		if decision.reason.Origin == Stated || decision.reason.Origin == Computed {
 			e.named[key] = true
@@ -294,6 +301,7 @@ func (e *expander) cell(key cellKey, d decision) Cell {
 	return Cell{
 		From: key.from, To: key.to, Port: key.port, Protocol: key.protocol, Family: key.family,
 		Expected: d.expected, Reason: d.reason, births: d.births,
+		declared: d.declared, changes: d.changes,
 	}
 }
 

@@ -41,6 +41,8 @@ type Expectation struct {
 	Family Family `json:"family,omitempty"`
 	// Outcome is what the knock should find.
 	Outcome Expected `json:"outcome"`
+	// Axes are what the cells that this line decides are about beside the scenario's and the step's.
+	Axes []AxisName `json:"axes,omitempty" one:"true"`
 	// Why says why, where that is not plain.
 	Why string `json:"why,omitempty"`
 }

@@ -49,10 +49,10 @@ func checkAgreement(t *testing.T, scenario *Scenario) {
 		g.Expect(step.Cells).NotTo(BeEmpty())
 		evaluator, err := step.Evaluator()
 		g.Expect(err).NotTo(HaveOccurred())
-		for _, cell := range step.Cells {
+		for j, cell := range step.Cells {
 			computed, err := evaluator.Expected(cell)
 			g.Expect(err).NotTo(HaveOccurred())
-			if !agree(cell.Expected, computed) {
+			if !agree(cell.Expected, computed) && !(cell.Expected == Any && mayLeaveOpen(stated, i, j)) {
 				explanation, err := evaluator.Explain(cell)
 				t.Errorf("step %q: %s: expected %s (%s), computed %s\n%v %v", step.Name, cell, cell.Expected, cell.Reason.Origin,
 					computed, explanation.Sentences(), err)
@@ -67,6 +67,12 @@ func agree(stated, computed Expected) bool {
 		return stated == Blocked || stated == Expected(probe.Timeout) || stated == Expected(probe.Rejected)
 	}
 	return stated == computed
+}
+
+// mayLeaveOpen reports whether a cell may expect any: where the NetworkPolicy API leaves the answer to the plugin, and where the pod behind a
+// node's port may see another source.
+func mayLeaveOpen(expansion *Expansion, step, cell int) bool {
+	return slices.ContainsFunc(AxesOf(expansion, step, cell), func(a Axis) bool { return a.Unjudged || a.Name == AxisNodePort })
 }
 
 func TestBuiltInScenariosAreSelfContained(t *testing.T) {
@@ -94,9 +100,12 @@ func TestBuiltInScenariosProveTheirDenials(t *testing.T) {
 		expansion, err := Expand(scenario, ExpandOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
 		succeed, fail := 0, 0
-		for _, step := range expansion.Steps {
-			for _, cell := range step.Cells {
-				g.Expect(cell.Expected).NotTo(Equal(Any), "%s", cell)
+		for i, step := range expansion.Steps {
+			for j, cell := range step.Cells {
+				if cell.Expected == Any {
+					g.Expect(mayLeaveOpen(expansion, i, j)).To(BeTrue(), "%s", cell)
+					continue
+				}
 				if cell.Expected.NeedsControl() {
 					g.Expect(cell.Control).NotTo(BeNil(), "%s", cell)
 					control := expansion.Steps[cell.Control.Step].Cells[cell.Control.Cell]
@@ -116,6 +125,9 @@ func TestBuiltInScenariosProveTheirDenials(t *testing.T) {
 // its own, a port in one that tells it from the others, a namespace by a pod or a policy, a variable and a label by a policy or Service.
 func TestBuiltInScenariosAreMinimal(t *testing.T) {
 	eachEntry(t, func(t *testing.T, entry Entry, scenario *Scenario) {
+		if entry.Suite == "conformance" {
+			t.Skip("its scenarios share few topologies, so that pods can be used again")
+		}
 		used := usageOf(scenario)
 		for _, pod := range scenario.Pods {
 			used.expect(t, "pod", pod.Name)
@@ -318,7 +330,9 @@ func TestFind(t *testing.T) {
 		}
 		return names
 	}
-	g.Expect(names("guides")).To(HaveLen(len(entries)))
+	guides := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Suite != "guides" })
+	g.Expect(guides).NotTo(BeEmpty())
+	g.Expect(names("guides")).To(HaveLen(len(guides)))
 	g.Expect(names("bankapp")).To(Equal([]string{"bankapp"}))
 	g.Expect(names("guides/bankapp", "bankapp")).To(Equal([]string{"bankapp"}), "what is meant twice is loaded once")
 	g.Expect(names(mine)).To(Equal([]string{"mine"}))

@@ -92,6 +92,7 @@ func (l *loading) run(data []byte) {
 		return
 	}
 	l.decoder.Decode(roots[0], "", l.scenario)
+	l.checkAxes()
 	l.bindVariables()
 	l.checkTopology()
 	l.readPolicies()

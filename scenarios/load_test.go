@@ -117,6 +117,12 @@ func TestLoadReports(t *testing.T) {
 			want: []string{
 				`sound.yaml:34: steps[1].expect[0]: "clinet" can't knock, only pods and external hosts can: did you mean "client"?`,
 			}},
+		{name: "an axis that nobody knows", old: "about: A sound scenario.", new: "about: A sound scenario.\naxes: [end-ports]",
+			want: []string{`sound.yaml:5: axes[0]: "end-ports" is not allowed here: did you mean "end-port"?`}},
+		{name: "an axis that every cell shows by itself", old: "  - name: second", new: "  - name: second\n    axes: ipv6",
+			want: []string{`sound.yaml:31: steps[1].axes: "ipv6" is not allowed here: there is ` + strings.Join(AxisName("").Values(), ", ")}},
+		{name: "an axis that a line repeats", old: "to: server, outcome: connected", new: "to: server, outcome: connected, axes: [end-port, end-port]",
+			want: []string{`sound.yaml:34: steps[1].expect[0].axes[1]: the axis "end-port" is already in the list: remove one`}},
 		{name: "a target that nobody declared", old: "to: server,", new: "to: sever,",
 			want: []string{
 				`sound.yaml:34: steps[1].expect[0]: "sever" names nothing in this scenario: did you mean "server"?`,
@@ -153,6 +159,10 @@ func TestLoadReports(t *testing.T) {
 			want: []string{`sound.yaml:21: steps[0].apply[0].spec.podSelector.matchLabels.app: YAML does not take yes for a text: put it in quotes`}},
 		{name: "a port that occurs twice", old: "53/UDP]", new: "53/UDP, 8080]",
 			want: []string{`sound.yaml:13: pods.server.ports[2]: the port 8080/TCP is already in the list: remove one`}},
+		{name: "a port of both containers", old: "53/UDP]", new: "53/UDP], sidecarPorts: [9090, 53/UDP]",
+			want: []string{`sound.yaml:13: pods.server.sidecarPorts[1]: the port 53/UDP is in ports already: remove one`}},
+		{name: "a port that occurs twice in a sidecar", old: "53/UDP]", new: "53/UDP], sidecarPorts: [9090, 9090]",
+			want: []string{`sound.yaml:13: pods.server.sidecarPorts[1]: the port 9090/TCP is already in the list: remove one`}},
 		{name: "a protocol that nobody speaks", old: "53/UDP]", new: "53/UPD]",
 			want: []string{`sound.yaml:13: pods.server.ports[1]: protocol "UPD": write TCP, UDP or SCTP`}},
 		{name: "pods that wait for each other's place", old: "labels: {app: client}", new: "labels: {app: client}, sameNodeAs: server",

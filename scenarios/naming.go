@@ -132,8 +132,9 @@ type PodObject struct {
 	// Logical is the scenario's name.
 	Logical string
 	// Meta has the namespace and the name in the cluster, and the labels.
-	Meta  metav1.ObjectMeta
-	Ports []corev1.ContainerPort
+	Meta metav1.ObjectMeta
+	// Ports are those of the first container, SidecarPorts those of a second one, which the pod has if there are any.
+	Ports, SidecarPorts []corev1.ContainerPort
 	// SameNodeAs and OtherNodeThan are the scenario's names of other pods, or empty.
 	SameNodeAs    string
 	OtherNodeThan string
@@ -158,9 +159,9 @@ func (n Naming) Topology() Topology {
 	}
 	for _, pod := range n.scenario.Pods {
 		topology.Pods = append(topology.Pods, PodObject{
-			Logical:    pod.Name,
-			Meta:       metav1.ObjectMeta{Namespace: n.Namespace(pod.Namespace), Name: n.Pod(pod.Name), Labels: pod.Labels},
-			Ports:      containerPorts(pod.Ports),
+			Logical: pod.Name,
+			Meta:    metav1.ObjectMeta{Namespace: n.Namespace(pod.Namespace), Name: n.Pod(pod.Name), Labels: pod.Labels},
+			Ports:   containerPorts(pod.firstPorts()), SidecarPorts: containerPorts(pod.SidecarPorts),
 			SameNodeAs: pod.SameNodeAs, OtherNodeThan: pod.OtherNodeThan, HostNetwork: pod.HostNetwork,
 		})
 	}

@@ -23,6 +23,9 @@ func dnsObject() corev1.Pod {
 }
 
 func containerPorts(ports []Port) []corev1.ContainerPort {
+	if len(ports) == 0 {
+		return nil
+	}
 	result := make([]corev1.ContainerPort, len(ports))
 	for i, port := range ports {
 		result[i] = corev1.ContainerPort{Name: port.Name, ContainerPort: port.Number, Protocol: port.Protocol}

@@ -18,6 +18,8 @@ type Scenario struct {
 	Metadata Metadata `json:"metadata"`
 	// About says in a sentence or two what the scenario shows.
 	About string `json:"about"`
+	// Axes are what the scenario is about, for judging a cluster axis by axis. They count from the first policy on.
+	Axes []AxisName `json:"axes,omitempty" one:"true"`
 	// Variables are CIDRs and addresses that policies refer to as $(name). `--set name=value` replaces them.
 	Variables []Variable `json:"variables,omitempty" key:"Name"`
 	// External are hosts outside the cluster. Their addresses are variables too. A run skips a scenario that has some unless it is told
@@ -79,6 +81,8 @@ type Pod struct {
 	Labels    map[string]string `json:"labels,omitempty"`
 	// Ports are those that the pod listens on and declares.
 	Ports []Port `json:"ports,omitempty"`
+	// SidecarPorts are ports that a second container of the pod declares. The pod listens on them too, and the [Loader] adds them to Ports.
+	SidecarPorts []Port `json:"sidecarPorts,omitempty"`
 	// SameNodeAs names the pod whose node this one shares.
 	SameNodeAs string `json:"sameNodeAs,omitempty"`
 	// OtherNodeThan names a pod whose node this one must not share.

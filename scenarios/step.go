@@ -15,6 +15,8 @@ type Step struct {
 	// Name says what has just happened.
 	Name string `json:"name"`
 	Why  string `json:"why,omitempty"`
+	// Axes are what this step is about beside the scenario's.
+	Axes []AxisName `json:"axes,omitempty" one:"true"`
 	// Delete removes policies, pods or namespaces: policy/NAME, policy/NAMESPACE/NAME, pod/NAME, namespace/NAME.
 	Delete []Ref `json:"delete,omitempty"`
 	// Apply creates or replaces policies. Each entry is a file of NetworkPolicies (the path is relative to the scenario's file) or a

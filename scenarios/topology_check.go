@@ -49,7 +49,8 @@ func (l *loading) checkPod(pod *Pod) {
 	at := strict.Key("pods", pod.Name)
 	l.checkLabelName(at, pod.Name)
 	l.checkLabels(at+".labels", pod.Labels)
-	l.checkPorts(at, pod.Ports)
+	l.checkPorts(at+".ports", pod.Ports)
+	l.addSidecarPorts(at, pod)
 	namespace, err := l.scenario.placeIn(pod.Namespace)
 	if err != nil {
 		l.report(at+".namespace", "%v", err)
@@ -61,11 +62,26 @@ func (l *loading) checkPod(pod *Pod) {
 	}
 }
 
+// addSidecarPorts adds the ports of the second container to those of the pod. Two containers may use one name, but no two can listen on one
+// port.
+func (l *loading) addSidecarPorts(at string, pod *Pod) {
+	l.checkPorts(at+".sidecarPorts", pod.SidecarPorts)
+	for i, port := range pod.SidecarPorts {
+		if slices.ContainsFunc(pod.Ports, func(p Port) bool { return p.Number == port.Number && p.Protocol == port.Protocol }) {
+			l.report(strict.Index(at+".sidecarPorts", i), "the port %d/%s is in ports already: remove one", port.Number, port.Protocol)
+		}
+	}
+	pod.Ports = append(pod.Ports, pod.SidecarPorts...)
+}
+
+// firstPorts are the ports that the first container declares.
+func (p *Pod) firstPorts() []Port { return p.Ports[:len(p.Ports)-len(p.SidecarPorts)] }
+
 // checkPorts reports ports and port names that occur twice.
 func (l *loading) checkPorts(at string, ports []Port) {
 	for i, port := range ports {
 		for _, earlier := range ports[:i] {
-			path := strict.Index(at+".ports", i)
+			path := strict.Index(at, i)
 			if earlier.Number == port.Number && earlier.Protocol == port.Protocol {
 				l.report(path, "the port %d/%s is already in the list: remove one", port.Number, port.Protocol)
 			} else if port.Name != "" && earlier.Name == port.Name {

@@ -37,7 +37,7 @@ func (l *loading) bindVariables() {
 		if families := addressFamilies(external.Addresses); len(families) != len(external.Addresses) || len(families) == 0 {
 			l.report(at+".addresses", "%d addresses: give one, or one of each family", len(external.Addresses))
 		}
-		l.checkPorts(at, external.Ports)
+		l.checkPorts(at+".ports", external.Ports)
 		if slices.ContainsFunc(l.scenario.Variables, func(v Variable) bool { return v.Name == external.Name }) {
 			l.report(at, "%q is also a variable: rename one of them", external.Name)
 		}

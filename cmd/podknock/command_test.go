@@ -11,6 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/podknock/podknock/scenarios"
 )
 
 var update = flag.Bool("update", false, "write golden files and the reference instead of comparing with them")
@@ -44,7 +46,10 @@ func TestMistakesInCommandLinesAreExplained(t *testing.T) {
 		want string
 	}{
 		{"a verb that is nearly one", []string{"lsit"}, "unknown command \"lsit\" for \"podknock\"\n\nDid you mean this?\n  list\n"},
-		{"a flag that is none", []string{"list", "--colour"}, "unknown flag: --colour"},
+		{"a flag that is none", []string{"list", "--colour"}, "unknown flag --colour: `podknock list --help` has the flags"},
+		{"a flag that is nearly one", []string{"run", "--exernal", "inside=192.0.2.10"}, "unknown flag --exernal: did you mean --external?"},
+		{"a flag of kubectl that is nearly one", []string{"cleanup", "--contxet=lab"}, "unknown flag --contxet: did you mean --context?"},
+		{"a letter that is no flag", []string{"run", "-z"}, "unknown shorthand flag: 'z' in -z: `podknock run --help` has the flags"},
 		{"a format that is none", []string{"list", "-o", "html"}, `invalid argument "html" for "-o, --output" flag: write one of text, json`},
 		{"show without a name", []string{"show"}, "show: name a scenario, a suite, a file or a directory"},
 		{"a scenario that is nearly one", []string{"show", "default-denny"}, `did you mean "default-deny"?`},
@@ -53,6 +58,8 @@ func TestMistakesInCommandLinesAreExplained(t *testing.T) {
 		{"a file in a list", []string{"list", "testdata/later.yaml"}, "only built-in scenarios are listed, `podknock show` shows files"},
 		{"a variable without a value", []string{"show", "default-deny", "--set", "branch"}, `--set "branch": write NAME=VALUE`},
 		{"an external host with a name for an address", []string{"show", "default-deny", "--external", "inside=example.com"}, `--external "inside=example.com": write NAME=ADDRESS with an IP address`},
+		{"a variable that no scenario has", []string{"show", "testdata/later.yaml", "--set", "brnach=203.0.113.0/24"}, `--set brnach: no scenario has a variable "brnach": did you mean "branch"?`},
+		{"an external host that no scenario has", []string{"run", "guides", "--dry-run", "--external", "insied=192.0.2.10"}, `--external insied: no scenario has a host "insied": did you mean "inside"?`},
 		{"a family that is none", []string{"show", "default-deny", "--ip-family", "ipx"}, `--ip-family "ipx": write IPv4 or IPv6`},
 		{"a file that would write to the terminal", []string{"show", hostile}, `"a\x1b[2J" is no name`},
 		{"an argument too many", []string{"version", "1"}, `unknown command "1" for "podknock version"`},
@@ -84,6 +91,21 @@ func TestListHasALineForEachScenario(t *testing.T) {
 		g.Expect(entry.Suite).NotTo(BeEmpty())
 		g.Expect(entry.About).NotTo(BeEmpty())
 	}
+}
+
+func TestCoverageHasALineForEachAxis(t *testing.T) {
+	g := NewWithT(t)
+	code, out, _ := podknock(t, "list", "--coverage")
+	g.Expect(code).To(Equal(exitOK))
+	compareWithGolden(t, "testdata/coverage.txt", out)
+
+	_, out, _ = podknock(t, "list", "--coverage", "deny-all-ingress", "-o", "json")
+	var all []scenarios.Coverage
+	g.Expect(json.Unmarshal([]byte(out), &all)).To(Succeed())
+	g.Expect(all).To(HaveLen(len(scenarios.Axes())))
+	g.Expect(all[0].Axis.Name).To(Equal(scenarios.AxisIngress))
+	g.Expect(all[0].Scenarios).To(Equal([]string{"deny-all-ingress"}))
+	g.Expect(all[1].Scenarios).To(BeEmpty(), "it has no egress policy")
 }
 
 func TestShowLooksAsInTheGoldenFile(t *testing.T) {
@@ -126,11 +148,11 @@ func TestSeveralScenariosAreSeveralDocuments(t *testing.T) {
 
 func TestVersionSaysWhatWasBuilt(t *testing.T) {
 	g := NewWithT(t)
-	_, out, _ := podknock(t, "version", "-o", "json")
+	_, out, _ := podknock(t, "version", "--client", "-o", "json")
 	var v versions
 	g.Expect(json.Unmarshal([]byte(out), &v)).To(Succeed())
 	g.Expect(v.Version).NotTo(BeEmpty())
-	_, out, _ = podknock(t, "version")
+	_, out, _ = podknock(t, "version", "--client")
 	g.Expect(out).To(HavePrefix("podknock " + v.Version + " (go"))
 	g.Expect(out).To(HaveSuffix("\nagent    " + v.Agent + "\n"))
 }

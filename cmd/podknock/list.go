@@ -18,19 +18,30 @@ type listed struct {
 	Suite string `json:"suite"`
 	Name  string `json:"name"`
 	About string `json:"about"`
+
+	scenario *scenarios.Scenario
 }
+
+// conformanceSuite is the suite that tries every axis.
+const conformanceSuite = "conformance"
 
 func newListCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list [SUITE|NAME ...]",
 		Short: "List the built-in scenarios and what each shows",
 		Long: "List the built-in scenarios by suite, one line each: its name and what it shows.\n" +
-			"With arguments, only those of these suites and names.",
-		Example:           "  podknock list\n  podknock list guides\n  podknock list -o json",
+			"With arguments, only those of these suites and names.\n" +
+			"With --coverage, list instead what a plugin can get right or wrong, an axis on each line, with the scenarios that try it:\n" +
+			"those of the arguments, or of the suite conformance.",
+		Example:           "  podknock list\n  podknock list guides\n  podknock list -o json\n  podknock list --coverage",
 		ValidArgsFunction: completeScenarios,
 	}
 	format := addOutputFlag(command, outputText, outputJSON)
+	coverage := command.Flags().Bool("coverage", false, "list the axes of enforcement and the scenarios that try each")
 	command.RunE = func(command *cobra.Command, args []string) error {
+		if *coverage {
+			return listCoverage(command.OutOrStdout(), args, format.chosen)
+		}
 		entries, err := listLibrary(args)
 		if err != nil {
 			return err
@@ -70,7 +81,7 @@ func listLibrary(arguments []string) ([]listed, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, listed{Suite: entry.Suite, Name: entry.Name, About: scenario.About})
+		entries = append(entries, listed{Suite: entry.Suite, Name: entry.Name, About: scenario.About, scenario: scenario})
 	}
 	return entries, nil
 }

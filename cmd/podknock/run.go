@@ -36,6 +36,7 @@ func newRunCommand() *cobra.Command {
 		Short: "Run scenarios in a cluster and compare what the wire says with what they expect",
 		Long: "Run scenarios: create probe pods, apply the policies step by step, have the pods knock on each other, compare every answer with what\n" +
 			"the scenario expects, report, and remove everything that was created. Without an argument the suite \"" + defaultSuite + "\" is run.\n\n" +
+			howNodesGetTheImage + "\n\n" +
 			"The exit code is 0 if all is as expected, 1 on a mismatch, 2 for a mistake in the command line or a file, 3 if something could not be\n" +
 			"tested or proved nothing, and 4 if something was left behind in the cluster.",
 		Example: "  podknock run\n  podknock run default-deny -o junit --output-file results.xml\n" +
@@ -44,7 +45,7 @@ func newRunCommand() *cobra.Command {
 		ValidArgsFunction: completeScenarios,
 	}
 	flags := &runFlags{
-		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command), pods: addPodFlags(command), outputs: addOutputFlags(command),
+		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command, runInNamespace), pods: addPodFlags(command), outputs: addOutputFlags(command),
 	}
 	set := command.Flags()
 	set.IntVar(&flags.parallel, "parallel", runner.DefaultParallel, "scenarios to run at once")
@@ -64,6 +65,9 @@ func newRunCommand() *cobra.Command {
 	}
 	return command
 }
+
+// runInNamespace is what --namespace means for a run.
+const runInNamespace = "do everything inside this existing namespace, with rights in it alone; scenarios that need more are skipped"
 
 // defaultSuite is run if nothing is named.
 const defaultSuite = "guides"
@@ -130,10 +134,10 @@ func (f *runFlags) carryOut(ctx context.Context, plan *runner.Plan, options runn
 	if err != nil {
 		return failed(err)
 	}
-	clusterOptions.Context = f.connection.context()
+	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if err != nil {
-		return failed(err)
+		return failed(explainSilence(config, err))
 	}
 	defer connected.Close()
 	options.Notes = removeExpired(ctx, connected)
@@ -187,7 +191,7 @@ func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error
 		}
 		options.Only = append(options.Only, filter)
 	}
-	found, err := loader.Find(arguments...)
+	found, err := f.scenarios.find(loader, arguments)
 	if err != nil {
 		return options, nil, err
 	}
@@ -214,19 +218,9 @@ func (f *runFlags) check() error {
 
 func (f *runFlags) clusterOptions(options runner.Options) (cluster.Options, error) {
 	result := cluster.Options{
-		Run: options.Run, Token: cluster.NewToken(), Owner: owner(), Process: cluster.ThisProcess(),
+		Run: options.Run, Token: cluster.NewToken(), Owner: ownerName(localUser(), f.connection.configuredUser()), Process: cluster.ThisProcess(),
 		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Tenant, Kept: f.keep,
 		Channel: cluster.Channel(f.channel), Streams: f.streams,
 	}
 	return result, f.pods.apply(&result)
-}
-
-// owner says who runs this, for people who find the objects.
-func owner() string {
-	for _, variable := range []string{"USER", "LOGNAME"} {
-		if name := os.Getenv(variable); name != "" {
-			return name
-		}
-	}
-	return "unknown"
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -47,6 +48,47 @@ func (f *scenarioFlags) loader() (scenarios.Loader, error) {
 		loader.External[name] = append(loader.External[name], address)
 	}
 	return loader, nil
+}
+
+// find loads the scenarios that the arguments mean. A value that no scenario takes, neither one of these nor a built-in one, is a mistake:
+// the scenario that it was meant for would go without it in silence.
+func (f *scenarioFlags) find(loader scenarios.Loader, arguments []string) ([]*scenarios.Scenario, error) {
+	found, err := loader.Find(arguments...)
+	if err != nil || len(loader.Variables) == 0 && len(loader.External) == 0 {
+		return found, err
+	}
+	known := slices.Clone(found)
+	library, err := scenarios.Library()
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range library {
+		scenario, err := scenarios.Loader{ReadFile: scenarios.ReadLibrary}.Load(entry.File)
+		if err != nil {
+			return nil, err
+		}
+		known = append(known, scenario)
+	}
+	var variables, hosts []string
+	for _, scenario := range known {
+		for _, variable := range scenario.Variables {
+			variables = append(variables, variable.Name)
+		}
+		for _, host := range scenario.External {
+			hosts = append(hosts, host.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(loader.Variables)) {
+		if !slices.Contains(variables, name) {
+			return nil, fmt.Errorf("--set %s: no scenario has a variable %q%s", name, name, orNearest(name, variables))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(loader.External)) {
+		if !slices.Contains(hosts, name) {
+			return nil, fmt.Errorf("--external %s: no scenario has a host %q%s", name, name, orNearest(name, hosts))
+		}
+	}
+	return found, nil
 }
 
 // families are those that are asked for, or else the given ones.

@@ -56,7 +56,7 @@ func showAll(flags *scenarioFlags, arguments []string) ([]shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := loader.Find(arguments...)
+	found, err := flags.find(loader, arguments)
 	if err != nil {
 		return nil, err
 	}

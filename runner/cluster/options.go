@@ -26,6 +26,8 @@ type Options struct {
 	// PullPolicy is that of the image; empty leaves it to the cluster. PullSecrets are names of Secrets in the namespaces of the pods.
 	PullPolicy  corev1.PullPolicy
 	PullSecrets []string
+	// PullTimeout is how long a node may pull the image. Zero means DefaultPullTimeout.
+	PullTimeout time.Duration
 	// NodeSelector and Tolerations say where probe pods may run.
 	NodeSelector map[string]string
 	Tolerations  []corev1.Toleration

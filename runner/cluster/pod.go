@@ -18,6 +18,7 @@ import (
 
 const (
 	containerName = "agent"
+	sidecarName   = "sidecar"
 	// agentUser is the user of the image; any but root would do.
 	agentUser = 65532
 	// controlPort is where an agent is controlled, on loopback.
@@ -59,12 +60,29 @@ func newPod(order runner.PodOrder, o *Options, owner metav1.OwnerReference, now 
 	if order.AmongOthers {
 		pod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readinessNever}}
 	}
-	if !order.HostNetwork && slices.ContainsFunc(order.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort < 1024 }) {
+	if !order.HostNetwork && slices.ContainsFunc(listening(order), func(p corev1.ContainerPort) bool { return p.ContainerPort < 1024 }) {
 		// One of the safe sysctls, which the restricted standard allows.
 		pod.Spec.SecurityContext.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}}
 	}
 	pod.Spec.Containers = []corev1.Container{newContainer(order, o)}
+	if len(order.SidecarPorts) > 0 {
+		pod.Spec.Containers = append(pod.Spec.Containers, newSidecar(order, o))
+	}
 	return pod
+}
+
+// newSidecar is a second container that declares ports. All containers of a pod share its network, so that the agent in the first one answers
+// on these ports too, where its evidence is; the sidecar only lives.
+func newSidecar(order runner.PodOrder, o *Options) corev1.Container {
+	sidecar := newContainer(order, o)
+	sidecar.Name, sidecar.Ports = sidecarName, order.SidecarPorts
+	sidecar.Args = []string{"serve", "-control=127.0.0.1:" + strconv.Itoa(int(freePort(order, controlPortOf(order)+1)))}
+	return sidecar
+}
+
+// listening are the ports that the pod of an order listens on.
+func listening(order runner.PodOrder) []corev1.ContainerPort {
+	return slices.Concat(order.Ports, order.SidecarPorts)
 }
 
 func podAnnotations(o *Options) map[string]string {
@@ -83,7 +101,7 @@ func newContainer(order runner.PodOrder, o *Options) corev1.Container {
 	}
 	return corev1.Container{
 		Name: containerName, Image: o.Image, ImagePullPolicy: o.PullPolicy,
-		Args: []string{"serve", "-listen=" + listenFlag(order.Ports), "-control=" + controlAddress(order)},
+		Args: []string{"serve", "-listen=" + listenFlag(listening(order)), "-control=" + controlAddress(order)},
 		Env: []corev1.EnvVar{
 			field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace"), field("POD_UID", "metadata.uid"),
 			field("NODE_NAME", "spec.nodeName"), {Name: "PODKNOCK_TOKEN", Value: string(o.Token)},
@@ -128,7 +146,12 @@ func controlPortOf(order runner.PodOrder) uint16 {
 		sum.Write([]byte(order.Meta.Namespace + "/" + order.Meta.Name))
 		port = 20000 + uint16(sum.Sum32()%8000)
 	}
-	for slices.ContainsFunc(order.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == int32(port) }) {
+	return freePort(order, port)
+}
+
+// freePort is the first port from a given one on that the pod does not listen on.
+func freePort(order runner.PodOrder, port uint16) uint16 {
+	for slices.ContainsFunc(listening(order), func(p corev1.ContainerPort) bool { return p.ContainerPort == int32(port) }) {
 		port++
 	}
 	return port
@@ -147,6 +170,13 @@ func placement(order runner.PodOrder, o *Options) *corev1.Affinity {
 		}
 	}
 	affinity := &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}}
+	if order.Node != "" {
+		affinity.NodeAffinity = &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+				{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{order.Node}},
+			}}},
+		}}
+	}
 	if order.SameNodeAs != "" {
 		affinity.PodAffinity = &corev1.PodAffinity{
 			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(order.SameNodeAs)},

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -203,6 +204,28 @@ func (w *podWatch) left(namespace, name string) (int, <-chan struct{}) {
 		}
 	}
 	return count, w.changed
+}
+
+// unstarted are the pods of a namespace of which no container has ever begun to run.
+func (w *podWatch) unstarted(namespace string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var names []string
+	for key, record := range w.pods {
+		if key.Namespace == namespace && !record.ran && !record.ended && neverRan(record.pod) {
+			names = append(names, key.Name)
+		}
+	}
+	return names
+}
+
+func neverRan(pod *corev1.Pod) bool {
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if status.State.Running != nil || status.State.Terminated != nil || status.LastTerminationState.Terminated != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *podWatch) incidents(namespace, name string) runner.Incidents {
