@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/podknock/podknock/e2e/lab/internal/machine"
@@ -37,6 +38,9 @@ func changeLab(ctx context.Context, name string, change func(context.Context, *r
 		return err
 	}
 	o := s.Options.withDefaults()
+	if o.Self, err = os.Executable(); err != nil { // a node that starts again needs an init
+		return err
+	}
 	u := &upping{Options: o, layout: l, bin: s.Bin, start: time.Now(), hook: s.Hook, nodes: make([]*machine.Machine, o.Nodes)}
 	for _, m := range machines {
 		switch m.Name {

@@ -162,6 +162,12 @@ func (m *Machine) Kill(ctx context.Context, component string) error {
 	return err
 }
 
+// Again starts a component that has ended, as it was started before.
+func (m *Machine) Again(ctx context.Context, component string) error {
+	_, err := m.ask(ctx, request{Again: component})
+	return err
+}
+
 // Components lists what the machine runs or ran, by name.
 func (m *Machine) Components(ctx context.Context) ([]State, error) {
 	return m.ask(ctx, request{List: true})

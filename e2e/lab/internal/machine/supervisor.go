@@ -19,6 +19,7 @@ type request struct {
 	Stop   string     `json:"stop,omitempty"`   // a component's name
 	Remove string     `json:"remove,omitempty"` // as Stop, and it is forgotten
 	Kill   string     `json:"kill,omitempty"`   // as Stop, but without a word
+	Again  string     `json:"again,omitempty"`  // as Start, of one that has ended
 	List   bool       `json:"list,omitempty"`
 }
 
@@ -40,8 +41,9 @@ type supervisor struct {
 
 // running is a component and, once done is closed, how it ended.
 type running struct {
-	state State
-	done  chan struct{}
+	component Component
+	state     State
+	done      chan struct{}
 }
 
 func newSupervisor() *supervisor { return &supervisor{components: map[string]*running{}} }
@@ -64,6 +66,8 @@ func (s *supervisor) answer(conn net.Conn) {
 		err = s.remove(req.Remove)
 	case req.Kill != "":
 		err = s.kill(req.Kill)
+	case req.Again != "":
+		err = s.again(req.Again)
 	}
 	resp := response{States: s.list()}
 	if err != nil {
@@ -95,7 +99,7 @@ func (s *supervisor) start(c Component) error {
 	if err != nil {
 		return fmt.Errorf("start %q: %w", c.Name, err)
 	}
-	s.components[c.Name] = &running{state: State{Name: c.Name, PID: process.Pid, Log: c.Log}, done: make(chan struct{})}
+	s.components[c.Name] = &running{component: c, state: State{Name: c.Name, PID: process.Pid, Log: c.Log}, done: make(chan struct{})}
 	return process.Release()
 }
 
@@ -106,6 +110,17 @@ func (s *supervisor) find(verb, name string) (*running, error) {
 		return nil, fmt.Errorf("%s %q: this machine does not run it", verb, name)
 	}
 	return c, nil
+}
+
+// again starts a component that has ended as it was started before.
+func (s *supervisor) again(name string) error {
+	s.mu.Lock()
+	c, err := s.find("start", name)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.start(c.component)
 }
 
 // kill ends a component as a crash would, and waits until it has ended.
