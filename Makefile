@@ -113,7 +113,7 @@ unit-run:
 wire-build:
 	$(TESTS) build wire . -tags=wire -- ./probe
 	$(RACE) build wire-race . -race -tags=wire -- ./probe
-	$(RACE) build wire-lab e2e/lab -race -tags=wire -- ./internal/machine ./internal/cluster
+	$(RACE) build wire-lab e2e/lab -race -tags=wire -- ./internal/machine ./internal/cluster ./internal/engine
 
 REPEAT ?= 20
 wire-run:

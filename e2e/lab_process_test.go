@@ -80,7 +80,8 @@ func traces(name string) []string {
 		for line := range strings.Lines(string(out)) {
 			line = strings.TrimSpace(line)
 			if !slices.ContainsFunc(others, func(other string) bool {
-				return strings.Contains(line, "/podknock/"+other+"/") || strings.HasSuffix(line, "/podknock/"+other)
+				return strings.Contains(line, "/podknock/"+other+"/") || strings.HasSuffix(line, "/podknock/"+other) ||
+					strings.HasSuffix(line, "/podknock/"+other+".lock")
 			}) {
 				found = append(found, kind+" "+line)
 			}

@@ -113,6 +113,8 @@ type Incidents struct {
 	Last string
 	// Gone says that the pod will not come back.
 	Gone bool
+	// Lost says that its node does not answer for it at present. It may come back.
+	Lost bool
 }
 
 // Agent talks to the agent in one pod. Its methods may be called concurrently. They open the control stream when they need it, and open it

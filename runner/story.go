@@ -300,7 +300,7 @@ func (w *watch) disturbance(a aim) string {
 			continue
 		}
 		why := w.replaced[name]
-		if incidents := w.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Gone || incidents.Count > w.counts[name] {
+		if incidents := w.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Gone || incidents.Lost || incidents.Count > w.counts[name] {
 			why = incidents.Last
 		}
 		if why != "" {

@@ -36,7 +36,7 @@ func rootCommand() *cobra.Command {
 	name := root.PersistentFlags().String("name", "lab", "which lab; labs of different names run side by side")
 	root.AddCommand(
 		buildCommand(), upCommand(name), downCommand(name), statusCommand(name), kubeconfigCommand(name),
-		engineCommand(name), loadCommand(name), logsCommand(name), execCommand(name), kubectlCommand(name),
+		engineCommand(name), nodeCommand(name), componentCommand(name), loadCommand(name), logsCommand(name), execCommand(name), kubectlCommand(name),
 		machineCommand(), worldCommand(),
 	)
 	return root

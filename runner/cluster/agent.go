@@ -195,6 +195,9 @@ func (a *agent) ask(ctx context.Context, do func(*probe.ControlClient) error) er
 		if incidents := a.gone(); incidents.Gone {
 			return fmt.Errorf("the pod is gone: %s", incidents.Last)
 		}
+		if incidents := a.gone(); incidents.Lost {
+			return fmt.Errorf("%s: %w", incidents.Last, err)
+		}
 		if tries > maxReconnects {
 			return fmt.Errorf("after %d attempts: %w", tries, err)
 		}

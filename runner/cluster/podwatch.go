@@ -33,6 +33,8 @@ type podRecord struct {
 	pod *corev1.Pod
 	// ran says that it ran once; only then something can happen to it.
 	ran bool
+	// addresses are those that it ran with first, and that it is asked at.
+	addresses []corev1.PodIP
 	// released says that we delete it ourselves, ended that it exists no longer.
 	released  bool
 	ended     bool
@@ -107,10 +109,13 @@ func (w *podWatch) seen(pod *corev1.Pod) {
 	}
 	before := record.pod
 	record.pod = pod
-	record.ran = record.ran || running(pod)
+	if !record.ran && running(pod) {
+		record.ran, record.addresses = true, pod.Status.PodIPs
+	}
 	if !record.ran || record.released {
 		return
 	}
+	record.incidents.Lost = record.incidents.Lost && !ready(pod)
 	for i, status := range pod.Status.ContainerStatuses {
 		if i < len(before.Status.ContainerStatuses) && status.RestartCount > before.Status.ContainerStatuses[i].RestartCount {
 			record.happened(fmt.Sprintf("container %q was started again: %s", status.Name, phrase(terminationText(status.LastTerminationState.Terminated))), false)
@@ -125,7 +130,22 @@ func (w *podWatch) seen(pod *corev1.Pod) {
 		}
 	case running(before) && !running(pod):
 		record.happened("its agent ended: "+phrase(terminationOf(pod)), false)
+	case running(pod) && !record.incidents.Gone && !slices.Equal(pod.Status.PodIPs, record.addresses):
+		// So it is after its node was started again. Nobody of the run knows the new ones.
+		record.happened("it was started again with other addresses", true)
+	case running(pod) && ready(before) && !ready(pod):
+		// The node controller takes this condition from the pods of a node whose kubelet has not reported for a while, and nothing else: it
+		// cannot know more (pkg/controller/util/node, MarkPodsNotReady).
+		record.happened(fmt.Sprintf("its node %q does not answer any more", pod.Spec.NodeName), false)
+		record.incidents.Lost = true
 	}
+}
+
+// ready tells whether a pod has the condition Ready. Probe pods among real workloads never have it.
+func ready(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 func (r *podRecord) happened(what string, gone bool) {

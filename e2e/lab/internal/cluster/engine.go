@@ -54,7 +54,7 @@ func (u *upping) startEngine(ctx context.Context, node *machine.Machine, engine 
 	}
 	u.setHook(hook)
 	if hook == XTablesQueue {
-		if err := setQueueRule(ctx, node, failOpen); err != nil {
+		if err := setQueueRule(ctx, node); err != nil {
 			return err
 		}
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
-	"strings"
 
 	"github.com/podknock/podknock/e2e/lab/internal/machine"
 )
@@ -48,25 +46,28 @@ func (u *upping) makeMachines(context.Context) error {
 		return err
 	}
 	for n := 1; n <= u.Nodes; n++ {
-		name := nodeName(n)
-		// A node has its own /run, because container runtimes on one machine
-		// would race for its sockets, and its own /var/log, where the kubelet
-		// links container logs.
-		for _, dir := range []string{"log", "kubelet", "cni"} {
-			if err := os.MkdirAll(u.disk(name, dir), 0o755); err != nil {
-				return err
-			}
-		}
-		node, err := u.makeMachine(name, machine.Spec{
-			Private: map[string]string{"/run": "", "/var/log": u.disk(name, "log")},
-			Shared:  []string{u.runtime()},
-		}, nil)
+		node, err := u.makeNode(nodeName(n))
 		if err != nil {
 			return err
 		}
 		u.nodes = append(u.nodes, node)
 	}
 	return nil
+}
+
+// makeNode starts the init of a node. A node has its own /run, because
+// container runtimes on one machine would race for its sockets, and its own
+// /var/log, where the kubelet links container logs.
+func (u *upping) makeNode(name string) (*machine.Machine, error) {
+	for _, dir := range []string{"log", "kubelet", "cni"} {
+		if err := os.MkdirAll(u.disk(name, dir), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	return u.makeMachine(name, machine.Spec{
+		Private: map[string]string{"/run": "", "/var/log": u.disk(name, "log")},
+		Shared:  []string{u.runtime()},
+	}, nil)
 }
 
 func (u *upping) makeMachine(name string, spec machine.Spec, listener *os.File) (*machine.Machine, error) {
@@ -95,84 +96,4 @@ var routerSysctls = map[string]string{
 	"net/ipv6/conf/default/accept_dad":   "0",
 	"net/ipv6/conf/all/disable_ipv6":     "0",
 	"net/ipv6/conf/default/disable_ipv6": "0",
-}
-
-// connectMachines joins all machines to one bridge on the control plane and
-// routes pods and the world through the nodes. No link leads anywhere else.
-func (u *upping) connectMachines(ctx context.Context) error {
-	f := u.Families
-	plane := &ipBatch{}
-	plane.line("link set lo up")
-	plane.line("link add br0 type bridge")
-	for _, a := range f.controlPlane() {
-		plane.line("addr add %s/%d dev br0", a, linkBits(a))
-	}
-	plane.line("link set br0 up")
-	for _, m := range append([]*machine.Machine{u.world}, u.nodes...) {
-		plane.line("link add %s type veth peer name eth0 netns %d", m.Name, m.Record.PID)
-		plane.line("link set %s master br0 up", m.Name)
-	}
-	u.routeToPods(plane, 0)
-	if err := plane.run(ctx, u.controlPlane); err != nil {
-		return err
-	}
-
-	world := &ipBatch{}
-	world.linkUp(f.world())
-	for _, a := range f.worldHosts() {
-		world.line("addr add %s/%d dev lo", a, a.BitLen())
-	}
-	u.routeToPods(world, 0)
-	if err := world.run(ctx, u.world); err != nil {
-		return err
-	}
-	for i, node := range u.nodes {
-		batch := &ipBatch{}
-		batch.linkUp(f.node(i + 1))
-		for _, gateway := range f.world() {
-			batch.line("route add default via %s", gateway)
-		}
-		u.routeToPods(batch, i+1)
-		if err := batch.run(ctx, node); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// routeToPods adds a route to the pods of every node but one.
-func (u *upping) routeToPods(batch *ipBatch, but int) {
-	for n := 1; n <= u.Nodes; n++ {
-		if n == but {
-			continue
-		}
-		gateways := u.Families.node(n)
-		for i, cidr := range u.Families.podCIDRs(n) {
-			batch.line("route add %s via %s", cidr, gateways[i])
-		}
-	}
-}
-
-// ipBatch collects the lines of one ip-batch(8) run.
-type ipBatch struct{ lines strings.Builder }
-
-func (b *ipBatch) line(format string, args ...any) {
-	fmt.Fprintf(&b.lines, format+"\n", args...)
-}
-
-func (b *ipBatch) linkUp(addresses []netip.Addr) {
-	b.line("link set lo up")
-	for _, a := range addresses {
-		b.line("addr add %s/%d dev eth0", a, linkBits(a))
-	}
-	b.line("link set eth0 up")
-}
-
-func (b *ipBatch) run(ctx context.Context, m *machine.Machine) error {
-	cmd := m.NetCommand(ctx, "ip", "-batch", "-")
-	cmd.Stdin = strings.NewReader(b.lines.String())
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("connect machine %q: %w: %s", m.Name, err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

@@ -18,20 +18,13 @@ const runtimeSocket = "/run/containerd/containerd.sock"
 // startRuntime starts containerd on node n and gives it the lab's images.
 func (u *upping) startRuntime(ctx context.Context, n int) error {
 	name, node := nodeName(n), u.nodes[n-1]
-	config := u.disk(name, "containerd.toml")
-	if err := os.WriteFile(config, []byte(u.runtimeConfig(name)), 0o644); err != nil {
+	if err := os.WriteFile(u.runtimeConfigFile(name), []byte(u.runtimeConfig(name)), 0o644); err != nil {
 		return err
 	}
 	if err := u.writeCNIConfig(n); err != nil {
 		return err
 	}
-	if err := u.startComponent(ctx, node, "containerd", "--config", config); err != nil {
-		return err
-	}
-	if err := u.await(ctx, "containerd on "+name, func(ctx context.Context) (bool, string) {
-		out, err := node.Command(ctx, u.bin+"/ctr", "--address", runtimeSocket, "version").CombinedOutput()
-		return err == nil, strings.TrimSpace(string(out))
-	}); err != nil {
+	if err := u.runRuntime(ctx, n); err != nil {
 		return err
 	}
 	for _, archive := range imageArchives(u.bin) {
@@ -40,6 +33,20 @@ func (u *upping) startRuntime(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+func (u *upping) runtimeConfigFile(node string) string { return u.disk(node, "containerd.toml") }
+
+// runRuntime runs containerd on node n, which has been configured.
+func (u *upping) runRuntime(ctx context.Context, n int) error {
+	name, node := nodeName(n), u.nodes[n-1]
+	if err := u.startComponent(ctx, node, "containerd", "--config", u.runtimeConfigFile(name)); err != nil {
+		return err
+	}
+	return u.await(ctx, "containerd on "+name, func(ctx context.Context) (bool, string) {
+		out, err := node.Command(ctx, u.bin+"/ctr", "--address", runtimeSocket, "version").CombinedOutput()
+		return err == nil, strings.TrimSpace(string(out))
+	})
 }
 
 // runtimeConfig is containerd's configuration, version 3. Without
@@ -105,31 +112,40 @@ func (u *upping) writeCNIConfig(n int) error {
 
 // startNode registers node n and starts what runs beside its runtime.
 func (u *upping) startNode(ctx context.Context, n int) error {
-	name, node := nodeName(n), u.nodes[n-1]
+	name := nodeName(n)
 	if err := u.registerNode(ctx, n); err != nil {
 		return err
 	}
-	kubeletConfig, proxyConfig := u.disk(name, "kubelet.json"), u.disk(name, "kube-proxy.json")
-	if err := writeJSON(kubeletConfig, u.kubeletConfig(name)); err != nil {
+	if err := writeJSON(u.kubeletConfigFile(name), u.kubeletConfig(name)); err != nil {
 		return err
 	}
-	if err := writeJSON(proxyConfig, u.proxyConfig(name)); err != nil {
+	if err := writeJSON(u.proxyConfigFile(name), u.proxyConfig(name)); err != nil {
 		return err
 	}
 	resolvConf := u.disk(name, "resolv.conf")
 	if err := os.WriteFile(resolvConf, []byte("search lab.test\n"), 0o644); err != nil {
 		return err
 	}
+	return u.runNode(ctx, n, u.Engine)
+}
+
+func (u *upping) kubeletConfigFile(node string) string { return u.disk(node, "kubelet.json") }
+func (u *upping) proxyConfigFile(node string) string   { return u.disk(node, "kube-proxy.json") }
+
+// runNode runs what belongs beside the runtime on node n, which has been
+// configured.
+func (u *upping) runNode(ctx context.Context, n int, engine Engine) error {
+	name, node := nodeName(n), u.nodes[n-1]
 	if err := u.startComponent(ctx, node, "kubelet",
-		"--config="+kubeletConfig, "--kubeconfig="+u.kubeconfigOf(kubeletIdentity(name)),
+		"--config="+u.kubeletConfigFile(name), "--kubeconfig="+u.kubeconfigOf(kubeletIdentity(name)),
 		"--hostname-override="+name, "--node-ip="+join(u.Families.node(n)), "--root-dir="+u.disk(name, "kubelet"),
 	); err != nil {
 		return err
 	}
-	if err := u.startComponent(ctx, node, "kube-proxy", "--config="+proxyConfig); err != nil {
+	if err := u.startComponent(ctx, node, "kube-proxy", "--config="+u.proxyConfigFile(name)); err != nil {
 		return err
 	}
-	return u.startEngine(ctx, node, u.Engine)
+	return u.startEngine(ctx, node, engine)
 }
 
 // registerNode makes the Node object with the pod ranges of the address plan;

@@ -11,50 +11,28 @@ import (
 	"github.com/podknock/podknock/e2e/lab/internal/machine"
 )
 
-// failure says what becomes of packets for an engine that does not run.
-type failure bool
-
-// What failure can be. An engine's own choice is to fail open.
-const (
-	failOpen   failure = false
-	failClosed failure = true
-)
-
 // queueRule is the lab's rule that hands an engine the first packet of each
-// forwarded connection.
-func queueRule(f failure) []string {
-	rule := []string{"FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "NFQUEUE", "--queue-num", engineQueue}
-	if f == failOpen {
-		rule = append(rule, "--queue-bypass")
-	}
-	return rule
-}
+// forwarded connection. Without an engine that takes them, packets pass.
+var queueRule = []string{"FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "NFQUEUE", "--queue-num", engineQueue, "--queue-bypass"}
 
-// setQueueRule puts the rule in place, unless it is, for both IP families. The
-// other form of it goes.
-func setQueueRule(ctx context.Context, node *machine.Machine, f failure) error {
+// setQueueRule puts the rule in place, unless it is, for both IP families.
+func setQueueRule(ctx context.Context, node *machine.Machine) error {
 	return eachTables(ctx, node, func(run func(args ...string) error) error {
-		if run(slices.Concat([]string{"-C"}, queueRule(f))...) != nil {
-			if err := run(slices.Concat([]string{"-I"}, queueRule(f))...); err != nil {
-				return fmt.Errorf("hook the policy engine in: %w", err)
-			}
+		if run(slices.Concat([]string{"-C"}, queueRule)...) == nil {
+			return nil
 		}
-		return removeRule(run, !f)
+		return run(slices.Concat([]string{"-I"}, queueRule)...)
 	})
 }
 
-// removeQueueRule takes the rule away.
+// removeQueueRule takes the rule away, if it is there.
 func removeQueueRule(ctx context.Context, node *machine.Machine) error {
 	return eachTables(ctx, node, func(run func(args ...string) error) error {
-		return errors.Join(removeRule(run, failOpen), removeRule(run, failClosed))
+		if run(slices.Concat([]string{"-C"}, queueRule)...) != nil {
+			return nil
+		}
+		return run(slices.Concat([]string{"-D"}, queueRule)...)
 	})
-}
-
-func removeRule(run func(args ...string) error, f failure) error {
-	if run(slices.Concat([]string{"-C"}, queueRule(f))...) != nil {
-		return nil // it is not there
-	}
-	return run(slices.Concat([]string{"-D"}, queueRule(f))...)
 }
 
 // eachTables calls do with a way to run iptables(8) and ip6tables(8) on a node.

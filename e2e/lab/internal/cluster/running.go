@@ -3,7 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"slices"
+	"os"
 	"time"
 
 	"github.com/podknock/podknock/e2e/lab/internal/machine"
@@ -38,6 +38,9 @@ func changeLab(ctx context.Context, name string, change func(context.Context, *r
 		return err
 	}
 	o := s.Options.withDefaults()
+	if o.Self, err = os.Executable(); err != nil { // a node that starts again needs an init
+		return err
+	}
 	u := &upping{Options: o, layout: l, bin: s.Bin, start: time.Now(), hook: s.Hook, nodes: make([]*machine.Machine, o.Nodes)}
 	for _, m := range machines {
 		switch m.Name {
@@ -75,11 +78,6 @@ func (r *running) node(name string) (int, error) {
 		return n, nil
 	}
 	return 0, fmt.Errorf("lab %q has no node %q; it has node1 to %s", r.Name, name, nodeName(r.Nodes))
-}
-
-// up returns the machines that run.
-func (r *running) up() []*machine.Machine {
-	return slices.DeleteFunc(r.all(), func(m *machine.Machine) bool { return m == nil })
 }
 
 // save keeps the state.

@@ -35,16 +35,6 @@ type state struct {
 	Bin     string  `json:"bin"` // the folder of the programs that it runs
 	// Engines are those of the nodes that have another than the lab's.
 	Engines map[string]Engine `json:"engines,omitempty"`
-	// Faults are what was broken on purpose and not mended, by machine.
-	Faults map[string]Fault `json:"faults,omitempty"`
-}
-
-// engineOf returns the engine of a node.
-func (s state) engineOf(node string) Engine {
-	if engine, ok := s.Engines[node]; ok {
-		return engine
-	}
-	return s.Options.Engine
 }
 
 func (l layout) writeState(s state) error {

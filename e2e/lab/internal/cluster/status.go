@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -17,13 +20,18 @@ import (
 // Status is how a lab is doing.
 type Status struct {
 	Options    Options
+	Engines    map[string]Engine // of the nodes that have another than Options.Engine
 	Hook       Hook
 	Kubeconfig string
 	// API is empty when the API server says that it is ready, else what it says.
 	API string
 	// Nodes are "NAME Ready" or why a node is not.
 	Nodes []NodeStatus
-	// Components are those of every machine.
+	// Down are the machines that do not run.
+	Down []string
+	// Cut are the nodes that no packet reaches or leaves.
+	Cut []string
+	// Components are those of every machine that runs.
 	Components []ComponentStatus
 }
 
@@ -42,7 +50,7 @@ type ComponentStatus struct {
 
 // Healthy tells whether all is as Up left it.
 func (s *Status) Healthy() bool {
-	if s.API != "" || len(s.Nodes) != s.Options.Nodes {
+	if s.API != "" || len(s.Nodes) != s.Options.Nodes || len(s.Down)+len(s.Cut) > 0 {
 		return false
 	}
 	for _, node := range s.Nodes {
@@ -58,6 +66,10 @@ func (s *Status) Healthy() bool {
 	return true
 }
 
+// apiPatience is how long an API server that works may take to say how it is:
+// one without its store would never.
+const apiPatience = 10 * time.Second
+
 // ReadStatus asks a lab how it is doing.
 func ReadStatus(ctx context.Context, name string) (*Status, error) {
 	l := layout{name}
@@ -69,15 +81,25 @@ func ReadStatus(ctx context.Context, name string) (*Status, error) {
 }
 
 func statusOf(ctx context.Context, l layout, s state) (*Status, error) {
-	status := &Status{Options: s.Options, Hook: s.Hook, Kubeconfig: l.kubeconfig()}
+	status := &Status{Options: s.Options, Engines: s.Engines, Hook: s.Hook, Kubeconfig: l.kubeconfig()}
 	machines, err := l.machines()
 	if err != nil {
 		return nil, err
 	}
+	status.Down = []string{controlPlaneName, worldName}
+	for n := 1; n <= s.Options.Nodes; n++ {
+		status.Down = append(status.Down, nodeName(n))
+	}
 	for _, m := range machines {
 		components, err := m.Components(ctx)
-		if err != nil {
-			return nil, err
+		if err != nil { // it has just ended
+			continue
+		}
+		status.Down = slices.DeleteFunc(status.Down, func(name string) bool { return name == m.Name })
+		if m.Name == controlPlaneName {
+			if status.Cut, err = cutPorts(ctx, m); err != nil {
+				return nil, err
+			}
 		}
 		for _, c := range components {
 			status.Components = append(status.Components, ComponentStatus{Machine: m.Name, State: c})
@@ -88,6 +110,8 @@ func statusOf(ctx context.Context, l layout, s state) (*Status, error) {
 		status.API = err.Error()
 		return status, nil
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, apiPatience, fmt.Errorf("no answer for %s", apiPatience))
+	defer cancel()
 	if _, err := api.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx); err != nil {
 		status.API = err.Error()
 		return status, nil
@@ -111,10 +135,19 @@ func statusOf(ctx context.Context, l layout, s state) (*Status, error) {
 func (s *Status) Print(w io.Writer) {
 	o := s.Options
 	fmt.Fprintf(w, "lab %q: %d nodes, IP family %s, engine %s\n", o.Name, o.Nodes, o.Families, o.Engine)
+	for _, node := range slices.Sorted(maps.Keys(s.Engines)) {
+		fmt.Fprintf(w, "engine of %s: %s\n", node, s.Engines[node])
+	}
 	fmt.Fprintf(w, "policies are hooked in by: %s\n", s.Hook)
 	fmt.Fprintf(w, "kubeconfig: %s\n", s.Kubeconfig)
 	if s.API != "" {
 		fmt.Fprintf(w, "API server: %s\n", s.API)
+	}
+	for _, name := range s.Down {
+		fmt.Fprintf(w, "machine %s: stopped\n", name)
+	}
+	for _, name := range s.Cut {
+		fmt.Fprintf(w, "machine %s: cut off\n", name)
 	}
 	for _, node := range s.Nodes {
 		if node.Ready {

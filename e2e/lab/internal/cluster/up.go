@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -160,7 +161,8 @@ func binsInUse() []string {
 	return bins
 }
 
-// all returns the machines in the order in which they are made.
+// all returns the machines that run, in the order in which they are made.
 func (u *upping) all() []*machine.Machine {
-	return append([]*machine.Machine{u.controlPlane, u.world}, u.nodes...)
+	all := append([]*machine.Machine{u.controlPlane, u.world}, u.nodes...)
+	return slices.DeleteFunc(all, func(m *machine.Machine) bool { return m == nil })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,18 +18,47 @@ type componentError struct {
 }
 
 func (e *componentError) Error() string {
-	return fmt.Sprintf("%s on %s ended: %s; the end of %s:\n%s", e.state.Name, e.machine, e.state.Exit, e.state.Log, lastLines(e.state.Log, 15))
+	end := lastLines(e.state.Log, 15)
+	// inotify_init(2) says EMFILE also where files are not what there is too much of.
+	if strings.Contains(end, "too many open files") {
+		return fmt.Sprintf("%s on %s ended: this machine has no inotify instance left; take another lab down, or raise fs.inotify.max_user_instances, which is %s (its log: %s)",
+			e.state.Name, e.machine, inotifyLimit(), e.state.Log)
+	}
+	return fmt.Sprintf("%s on %s ended: %s; the end of %s:\n%s", e.state.Name, e.machine, e.state.Exit, e.state.Log, end)
+}
+
+// inotifyLimit is how many inotify instances a user may have, or a question mark.
+func inotifyLimit() string {
+	limit, err := os.ReadFile("/proc/sys/fs/inotify/max_user_instances")
+	if err != nil {
+		return "?"
+	}
+	return strings.TrimSpace(string(limit))
 }
 
 // start runs a component of the lab's own programs.
 func (u *upping) startComponent(ctx context.Context, m *machine.Machine, program string, args ...string) error {
+	argv := append([]string{u.bin + "/" + program}, args...)
+	if slices.Contains(asUser, program) {
+		argv = slices.Concat(setpriv, argv)
+	}
 	return m.Start(ctx, machine.Component{
 		Name: program,
-		Argv: append([]string{u.bin + "/" + program}, args...),
+		Argv: argv,
 		Env:  []string{"PATH=" + u.bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"},
 		Log:  u.log(m.Name, program),
 	})
 }
+
+// asUser are the components that need no root and hold many inotify instances,
+// six each. The kernel limits those of a user (fs.inotify.max_user_instances,
+// 128 by default), and root's are needed for kubelets and runtimes.
+var asUser = []string{"kube-apiserver", "kube-controller-manager"}
+
+// setpriv starts what follows as a user of its own that may write every file
+// all the same. No program of Debian has the number.
+var setpriv = []string{"/usr/bin/setpriv", "--reuid=64321", "--regid=64321", "--clear-groups",
+	"--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"}
 
 // await asks until done is true. It fails at once when a component has ended,
 // and at ctx's deadline with what was waited for and why it was not so yet.

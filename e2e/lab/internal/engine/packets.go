@@ -69,8 +69,9 @@ func nft(ctx context.Context, commands string) error {
 	return nil
 }
 
-// takePackets gives verdicts on what comes through the queue until ctx ends.
-func takePackets(ctx context.Context, number uint16, j *judge) error {
+// takePackets gives verdicts on what comes through the queue until ctx ends. It
+// calls taken when the queue is its own.
+func takePackets(ctx context.Context, number uint16, j *judge, taken func()) error {
 	queue, err := nfqueue.Open(&nfqueue.Config{
 		NfQueue: number, Flags: nfqueue.NfQaCfgFlagGSO | nfqueue.NfQaCfgFlagFailOpen,
 		MaxPacketLen: 128, MaxQueueLen: 1024, Copymode: nfqueue.NfQnlCopyPacket, WriteTimeout: 100 * time.Millisecond,
@@ -100,7 +101,7 @@ func takePackets(ctx context.Context, number uint16, j *judge) error {
 	if err := queue.RegisterWithErrorFunc(ctx, take, failed); err != nil {
 		return fmt.Errorf("receive from netfilter queue %d: %w", number, err)
 	}
-	klog.InfoS("ready", "node", j.node)
+	taken()
 	<-ctx.Done()
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/kube-network-policies/pkg/podinfo/nri"
 )
 
@@ -59,7 +60,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(takePackets(ctx, o.Queue, j), removeTable())
+	return errors.Join(takePackets(ctx, o.Queue, j, func() { klog.InfoS("ready", "node", o.Node) }), removeTable())
 }
 
 // lastNode returns the last node by name.

@@ -136,18 +136,16 @@ func dropEmpty(labels map[string]string) {
 	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
 }
 
-// firstNamesake returns the first pod of the namespace whose name is the same
-// up to the last hyphen, as a controller's pods have it. A name without a
-// hyphen has no namesake.
+// firstNamesake returns the first pod of the namespace on the same node whose
+// name is the same up to the last hyphen, as a controller's pods have it. A
+// name without a hyphen has no namesake.
 func firstNamesake(s *state, pod *corev1.Pod) *corev1.Pod {
-	stem := func(name string) string {
-		if i := strings.LastIndexByte(name, '-'); i > 0 {
-			return name[:i]
-		}
-		return name
+	stem := func(name string) string { return name[:max(0, strings.LastIndexByte(name, '-'))] }
+	if stem(pod.Name) == "" {
+		return pod
 	}
 	for _, other := range s.podsOf(pod.Namespace) {
-		if stem(other.Name) == stem(pod.Name) {
+		if stem(other.Name) == stem(pod.Name) && other.Spec.NodeName == pod.Spec.NodeName {
 			return other
 		}
 	}

@@ -162,9 +162,9 @@ func (m *Machine) Kill(ctx context.Context, component string) error {
 	return err
 }
 
-// Restart starts a component that has ended as it was started before.
-func (m *Machine) Restart(ctx context.Context, component string) error {
-	_, err := m.ask(ctx, request{Restart: component})
+// Again starts a component that has ended, as it was started before.
+func (m *Machine) Again(ctx context.Context, component string) error {
+	_, err := m.ask(ctx, request{Again: component})
 	return err
 }
 

@@ -125,6 +125,23 @@ func TestStopEndsAComponentThatCanStartAgain(t *testing.T) {
 	g.Expect(m.Start(context.Background(), c)).To(Succeed())
 }
 
+func TestAComponentThatWasKilledStartsAgainAsItWasStarted(t *testing.T) {
+	g := NewWithT(t)
+	m := newMachine(t, nil)
+	c := component(t, "echo here; exec sleep 60")
+	g.Expect(m.Again(context.Background(), "it")).To(MatchError(ContainSubstring("does not run it")))
+	g.Expect(m.Start(context.Background(), c)).To(Succeed())
+	g.Expect(m.Again(context.Background(), "it")).To(MatchError(ContainSubstring("it runs already")))
+	for range 2 {
+		g.Expect(m.Kill(context.Background(), "it")).To(Succeed())
+		states, err := m.Components(context.Background())
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(states).To(ConsistOf(machine.State{Name: "it", Exit: "killed", Log: c.Log}))
+		g.Expect(m.Again(context.Background(), "it")).To(Succeed())
+	}
+	g.Eventually(func() ([]byte, error) { return os.ReadFile(c.Log) }).WithTimeout(10 * time.Second).Should(HaveSuffix("here\n"))
+}
+
 func TestTheEndOfAMachineIsTheEndOfAllThatRunsOnIt(t *testing.T) {
 	g := NewWithT(t)
 	m := newMachine(t, nil)

@@ -37,8 +37,6 @@ type State struct {
 	// Exit says how it ended: "exit status 1", "killed"; empty while it runs.
 	Exit string `json:"exit,omitempty"`
 	Log  string `json:"log"`
-	// Component is how it was started.
-	Component Component `json:"component"`
 }
 
 // Running tells whether the component has not ended.

@@ -15,12 +15,12 @@ import (
 
 // request is what a client of an init may ask; exactly one field is set.
 type request struct {
-	Start   *Component `json:"start,omitempty"`
-	Stop    string     `json:"stop,omitempty"`    // a component's name
-	Remove  string     `json:"remove,omitempty"`  // as Stop, and it is forgotten
-	Kill    string     `json:"kill,omitempty"`    // as Stop, but without a word
-	Restart string     `json:"restart,omitempty"` // of one that has ended
-	List    bool       `json:"list,omitempty"`
+	Start  *Component `json:"start,omitempty"`
+	Stop   string     `json:"stop,omitempty"`   // a component's name
+	Remove string     `json:"remove,omitempty"` // as Stop, and it is forgotten
+	Kill   string     `json:"kill,omitempty"`   // as Stop, but without a word
+	Again  string     `json:"again,omitempty"`  // as Start, of one that has ended
+	List   bool       `json:"list,omitempty"`
 }
 
 type response struct {
@@ -41,8 +41,9 @@ type supervisor struct {
 
 // running is a component and, once done is closed, how it ended.
 type running struct {
-	state State
-	done  chan struct{}
+	component Component
+	state     State
+	done      chan struct{}
 }
 
 func newSupervisor() *supervisor { return &supervisor{components: map[string]*running{}} }
@@ -65,8 +66,8 @@ func (s *supervisor) answer(conn net.Conn) {
 		err = s.remove(req.Remove)
 	case req.Kill != "":
 		err = s.kill(req.Kill)
-	case req.Restart != "":
-		err = s.restart(req.Restart)
+	case req.Again != "":
+		err = s.again(req.Again)
 	}
 	resp := response{States: s.list()}
 	if err != nil {
@@ -98,7 +99,7 @@ func (s *supervisor) start(c Component) error {
 	if err != nil {
 		return fmt.Errorf("start %q: %w", c.Name, err)
 	}
-	s.components[c.Name] = &running{state: State{Name: c.Name, PID: process.Pid, Log: c.Log, Component: c}, done: make(chan struct{})}
+	s.components[c.Name] = &running{component: c, state: State{Name: c.Name, PID: process.Pid, Log: c.Log}, done: make(chan struct{})}
 	return process.Release()
 }
 
@@ -111,15 +112,15 @@ func (s *supervisor) find(verb, name string) (*running, error) {
 	return c, nil
 }
 
-// restart starts a component again that has ended.
-func (s *supervisor) restart(name string) error {
+// again starts a component that has ended as it was started before.
+func (s *supervisor) again(name string) error {
 	s.mu.Lock()
 	c, err := s.find("start", name)
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	return s.start(c.state.Component)
+	return s.start(c.component)
 }
 
 // kill ends a component as a crash would, and waits until it has ended.

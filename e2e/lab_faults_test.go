@@ -1,0 +1,132 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/podknock/podknock/runner"
+)
+
+// What breaks beneath a run may take away verdicts; it must never make a wrong
+// one. The specs have a lab of their own, because they leave nothing as it was.
+var _ = Describe("podknock run on a cluster that breaks", Label("lab", "full"), Serial, Ordered, func() {
+	const scenario, server = "other-node", "node1"
+	var name, config string
+	BeforeAll(func(ctx SpecContext) {
+		name = fmt.Sprintf("faults%d", GinkgoRandomSeed()%10000)
+		DeferCleanup(func(ctx SpecContext) { lab(ctx, name, "down") }, NodeTimeout(time.Minute))
+		lab(ctx, name, "up")
+		lab(ctx, name, "load", abs(*archiveFlag))
+		config = filepath.Join("/run/podknock", name, "kubeconfig")
+		suite, suiteConfig := clientset, restConfig
+		DeferCleanup(func() { clientset, restConfig = suite, suiteConfig })
+		var err error
+		restConfig, err = clientcmd.BuildConfigFromFlags("", config)
+		Expect(err).NotTo(HaveOccurred())
+		clientset, err = kubernetes.NewForConfig(restConfig)
+		Expect(err).NotTo(HaveOccurred())
+	}, NodeTimeout(4*time.Minute))
+	BeforeEach(func(ctx SpecContext) { leavesNothing(ctx, restConfig) }, NodeTimeout(time.Minute))
+
+	// breaking starts a run and breaks something once its first policy is there.
+	breaking := func(ctx SpecContext, args ...string) *knocking {
+		GinkgoHelper()
+		running := start(ctx, config, scenario)
+		Eventually(ctx, func() string {
+			return kubectl(ctx, name, "get", "networkpolicies", "-A", "-o", "name")
+		}).WithTimeout(time.Minute).WithPolling(100 * time.Millisecond).ShouldNot(BeEmpty())
+		lab(ctx, name, args...)
+		return running
+	}
+
+	It("passes when the API server was killed and came back", func(ctx SpecContext) {
+		running := breaking(ctx, "component", "kill", "kube-apiserver")
+		lab(ctx, name, "component", "start", "kube-apiserver")
+		code, report := running.wait()
+		Expect(report.Counts).To(Equal(runner.Counts{Pass: report.Counts.Pass}))
+		Expect(code).To(BeZero())
+	}, SpecTimeout(4*time.Minute))
+
+	It("shows a node without its engine as open: packets pass, and cells fail for that alone", func(ctx SpecContext) {
+		running := breaking(ctx, "component", "kill", "engine", "--node", server)
+		code, report := running.wait()
+		lab(ctx, name, "component", "start", "engine", "--node", server)
+		for _, cell := range allCells(report) {
+			if cell.Mark == runner.MarkFail {
+				Expect(fmt.Sprint(cell.Expected, cell.Observed)).To(Equal("blockedconnected"), cell.ID)
+			}
+		}
+		Expect(code).To(Or(Equal(runner.ExitMismatch), BeZero()), "open, or enough of the other node's engine")
+	}, SpecTimeout(4*time.Minute))
+
+	DescribeTable("blames no policy for a node that",
+		func(ctx SpecContext, fault, mend string) {
+			running := breaking(ctx, "node", fault, server)
+			select {
+			case <-running.ended:
+			case <-time.After(90 * time.Second): // the cluster notices after 40 to 50 s
+			case <-ctx.Done():
+			}
+			lab(ctx, name, "node", mend, server)
+			code, report := running.wait()
+			Expect(report.Counts.Fail).To(BeZero(), strings.Join(problems(report), "\n"))
+			Expect(report.Counts.Error + report.Counts.Inconclusive).To(BeNumerically(">", 0))
+			Expect(code).To(Equal(runner.ExitInconclusive))
+		},
+		Entry("is cut off", "cut", "heal", SpecTimeout(8*time.Minute)),
+		Entry("loses its power", "stop", "start", SpecTimeout(8*time.Minute)),
+	)
+})
+
+var _ = Describe("a lab with faults", Label("lab", "full"), Serial, func() {
+	It("has three nodes, tells what is broken, and goes down all the same, beside another lab", func(ctx SpecContext) {
+		name := fmt.Sprintf("broken%d", GinkgoRandomSeed()%10000)
+		before := traces(name)
+		DeferCleanup(func(ctx SpecContext) {
+			lab(ctx, name, "down")
+			Eventually(traces).WithArguments(name).WithTimeout(10*time.Second).Should(Equal(before), "down leaves nothing")
+		}, NodeTimeout(time.Minute))
+		lab(ctx, name, "up", "--nodes", "3")
+		Expect(lab(ctx, name, "status")).To(ContainSubstring("node node3: Ready"))
+
+		reach := func(from, address string) error {
+			return labCommand(ctx, name, "exec", from, "--", "timeout", "2", "bash", "-c", "exec 3<>/dev/tcp/"+address+"/10250").Run()
+		}
+		Expect(reach("node1", "10.89.0.13")).To(Succeed(), "the kubelet of node3")
+		lab(ctx, name, "node", "cut", "node3")
+		Expect(reach("node1", "10.89.0.13")).To(BeAssignableToTypeOf(&exec.ExitError{}))
+		Expect(reach("node1", "10.89.0.12")).To(Succeed(), "the others are not cut off")
+		expectBroken(ctx, name, "machine node3: cut off")
+		lab(ctx, name, "node", "heal", "node3")
+		Expect(reach("node1", "10.89.0.13")).To(Succeed())
+
+		lab(ctx, name, "node", "stop", "node3")
+		expectBroken(ctx, name, "machine node3: stopped")
+		lab(ctx, name, "node", "start", "node3")
+		Expect(reach("node1", "10.89.0.13")).To(Succeed())
+		Expect(lab(ctx, name, "status")).To(ContainSubstring("node node3: Ready"))
+
+		for _, component := range []string{"etcd", "kube-apiserver"} {
+			lab(ctx, name, "component", "kill", component)
+		}
+		expectBroken(ctx, name, "ended: killed")
+	}, SpecTimeout(5*time.Minute))
+})
+
+// expectBroken expects that a lab's status fails and says why.
+func expectBroken(ctx SpecContext, name, why string) {
+	GinkgoHelper()
+	out, err := tryLab(ctx, name, "status")
+	Expect(err).To(HaveOccurred())
+	Expect(out).To(ContainSubstring(why))
+}
