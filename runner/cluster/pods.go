@@ -107,8 +107,10 @@ func newRunning(pod *corev1.Pod) runner.Pod {
 // injectedContainers are the containers of a pod that we did not ask for.
 func injectedContainers(pod *corev1.Pod) []string {
 	var names []string
+	i := slices.IndexFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == containerName })
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		if container.Name != containerName {
+		ours := container.Name == containerName || container.Name == sidecarName && i >= 0 && container.Image == pod.Spec.Containers[i].Image
+		if !ours {
 			names = append(names, container.Name)
 		}
 	}

@@ -78,12 +78,12 @@ func (c *Cluster) NodeStates(nodes []corev1.Node) []verify.NodeState {
 	states := make([]verify.NodeState, len(nodes))
 	for i := range nodes {
 		states[i] = verify.NodeState{Name: nodes[i].Name, Problem: c.nodeProblem(&nodes[i])}
-		states[i].Ready = ready(&nodes[i])
+		states[i].Ready = readyNode(&nodes[i])
 	}
 	return states
 }
 
-func ready(node *corev1.Node) bool {
+func readyNode(node *corev1.Node) bool {
 	for _, condition := range node.Status.Conditions {
 		if condition.Type == corev1.NodeReady {
 			return condition.Status == corev1.ConditionTrue
@@ -94,7 +94,7 @@ func ready(node *corev1.Node) bool {
 
 // nodeProblem says why no probe pod can run on the node, or is empty.
 func (c *Cluster) nodeProblem(node *corev1.Node) string {
-	if !ready(node) {
+	if !readyNode(node) {
 		for _, condition := range node.Status.Conditions {
 			if condition.Type == corev1.NodeReady {
 				return "it is not Ready: " + phrase(condition.Reason, condition.Message)
