@@ -49,7 +49,8 @@ lab-status: lab-build ## Say how the lab is doing
 ##@ See it work
 
 # The hosts outside the lab's cluster that scenarios may ask for.
-WORLD := --external inside=192.0.2.10 --external excluded=192.0.2.11 --external outside=203.0.113.10
+WORLD := --external inside=192.0.2.10 --external inside=2001:db8:1::10 --external excluded=192.0.2.11 --external excluded=2001:db8:1::11 \
+	--external outside=203.0.113.10 --external outside=2001:db8:2::10
 
 .PHONY: demo
 demo: lab-up build image ## Bring the lab up and run the suite guides in it (root); everything missing is installed

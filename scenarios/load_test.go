@@ -294,11 +294,58 @@ func TestLoaderPutsItsValuesInPlaceOfTheFiles(t *testing.T) {
 	scenario, err := loader.Parse("sound.yaml", []byte(sound))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(scenario.Steps[0].Apply[0].Policies[0].Spec.Egress[0].To[0].IPBlock.CIDR).To(Equal("2001:db8:7::/64"))
-	g.Expect(scenario.External[0].Addresses).To(HaveLen(2))
+	g.Expect(scenario.External[0].Addresses).To(Equal([]netip.Addr{netip.MustParseAddr("192.0.2.99")}), "the file has one address")
 
 	loader.Variables["lan"] = "everything"
 	_, err = loader.Parse("sound.yaml", []byte(sound))
 	g.Expect(err).To(MatchError(ContainSubstring(`variables.lan: "everything" is neither a CIDR nor an IP address`)))
+}
+
+func TestHostsTakeTheAddressesThatTheCallerHas(t *testing.T) {
+	const file = `
+apiVersion: podknock.dev/v1alpha1
+kind: Scenario
+metadata: {name: hosts}
+about: A host of both families.
+external: {outside: [203.0.113.10, "2001:db8::10"]}
+pods: {a: }
+steps:
+  - name: all
+    apply:
+      - metadata: {name: all}
+        spec:
+          podSelector: {}
+          egress: [{to: [{ipBlock: {cidr: $(outside.IPv4.cidr)}}, {ipBlock: {cidr: $(outside.IPv6.cidr)}}]}]
+    expect: policies
+`
+	for _, test := range []struct {
+		name         string
+		given, asked []string
+		cidrs        []string
+	}{
+		{"one family: the other stays in policies and is not asked", []string{"192.0.2.99"}, []string{"192.0.2.99"}, []string{"192.0.2.99/32", "2001:db8::10/128"}},
+		{"both families", []string{"2001:db8::99", "192.0.2.99"}, []string{"2001:db8::99", "192.0.2.99"}, []string{"192.0.2.99/32", "2001:db8::99/128"}},
+		{"none", nil, []string{"203.0.113.10", "2001:db8::10"}, []string{"203.0.113.10/32", "2001:db8::10/128"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := NewWithT(t)
+			loader := Loader{External: map[string][]netip.Addr{}}
+			for _, address := range test.given {
+				loader.External["outside"] = append(loader.External["outside"], netip.MustParseAddr(address))
+			}
+			scenario, err := loader.Parse("hosts.yaml", []byte(file))
+			g.Expect(err).NotTo(HaveOccurred())
+			var asked, cidrs []string
+			for _, address := range scenario.External[0].Addresses {
+				asked = append(asked, address.String())
+			}
+			for _, peer := range scenario.Steps[0].Apply[0].Policies[0].Spec.Egress[0].To {
+				cidrs = append(cidrs, peer.IPBlock.CIDR)
+			}
+			g.Expect(asked).To(Equal(test.asked))
+			g.Expect(cidrs).To(Equal(test.cidrs))
+		})
+	}
 }
 
 func TestLoadAcceptsWhatKubectlPrints(t *testing.T) {

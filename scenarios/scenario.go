@@ -61,6 +61,11 @@ type External struct {
 	// Ports are those that the host listens on.
 	Ports []Port `json:"ports,omitempty"`
 	Why   string `json:"why,omitempty"`
+
+	// unasked are addresses of the file, of families that the caller has not given. named says that the file has one address of each family,
+	// so that its policies name them by family.
+	unasked []netip.Addr
+	named   bool
 }
 
 // Namespace is one that the scenario owns, or an existing one of the cluster.

@@ -32,7 +32,7 @@ func (l *loading) bindVariables() {
 		at := strict.Key("external", external.Name)
 		l.checkLabelName(at, external.Name)
 		if addresses, ok := l.loader.External[external.Name]; ok {
-			external.Addresses = addresses
+			external.take(addresses)
 		}
 		if families := addressFamilies(external.Addresses); len(families) != len(external.Addresses) || len(families) == 0 {
 			l.report(at+".addresses", "%d addresses: give one, or one of each family", len(external.Addresses))
@@ -42,6 +42,22 @@ func (l *loading) bindVariables() {
 			l.report(at, "%q is also a variable: rename one of them", external.Name)
 		}
 	}
+}
+
+// take puts the addresses that the caller has given in the place of the file's. A host with one address in the file stays one with one address,
+// the first, because its policies speak of one. Of a family that the caller has not given, policies keep the file's address, which nobody
+// knocks on then.
+func (e *External) take(addresses []netip.Addr) {
+	if len(e.Addresses) == 1 && len(addresses) > 1 && len(addressFamilies(addresses)) == len(addresses) {
+		addresses = addresses[:1]
+	}
+	for _, address := range e.Addresses {
+		if !slices.ContainsFunc(addresses, func(a netip.Addr) bool { return familyOf(a) == familyOf(address) }) {
+			e.unasked = append(e.unasked, address)
+		}
+	}
+	e.named = len(e.Addresses) > 1
+	e.Addresses = addresses
 }
 
 // checkVariable accepts a CIDR without host bits and an IP address.
@@ -77,9 +93,10 @@ func (s *Scenario) values() map[string]string {
 		values[variable.Name] = variable.Value
 	}
 	for _, external := range s.External {
-		for _, address := range external.Addresses {
+		all := slices.Concat(external.Addresses, external.unasked)
+		for _, address := range all {
 			name := external.Name
-			if len(external.Addresses) > 1 {
+			if len(external.Addresses) > 1 || external.named {
 				name += "." + string(familyOf(address))
 			}
 			values[name] = address.String()
