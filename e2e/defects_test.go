@@ -20,7 +20,7 @@ const defectsLab = "defects"
 // longVerification is beyond what a verification takes that waits at every step for what a faulty engine never does.
 const longVerification = 20 * time.Minute
 
-var _ = Describe("verify, of engines that are wrong on purpose", Label("lab"), Ordered, Serial, func() {
+var _ = Describe("verify, of engines that are wrong on purpose", Label("lab", "full"), Ordered, Serial, func() {
 	var bench *defects.Bench
 	var mutants []defects.Mutant
 

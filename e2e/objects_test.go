@@ -11,6 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -25,6 +26,10 @@ import (
 // namespace, as they are now with those at the end of the spec.
 func leavesNothing(ctx context.Context, config *rest.Config) {
 	GinkgoHelper()
+	// What an earlier spec has deleted goes a moment later, and would look like a
+	// loss of this one.
+	Eventually(ctx, func() ([]string, error) { return endingNamespaces(ctx, config) }).WithTimeout(30*time.Second).WithPolling(time.Second).
+		Should(BeEmpty(), "namespaces of earlier specs are gone")
 	before, err := allObjects(ctx, config)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(len(before)).To(Or(BeNumerically(">", 50), BeZero()), "the lab has system objects; of another cluster only those of runs count")
@@ -36,6 +41,25 @@ func leavesNothing(ctx context.Context, config *rest.Config) {
 			return difference(before, after), err
 		}).WithTimeout(30*time.Second).WithPolling(time.Second).Should(BeEmpty(), "nothing is left, and nothing else is gone")
 	}, NodeTimeout(time.Minute))
+}
+
+// endingNamespaces are those that were deleted and are still there.
+func endingNamespaces(ctx context.Context, config *rest.Config) ([]string, error) {
+	client, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	list, err := client.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	var ending []string
+	for _, namespace := range list.Items {
+		if namespace.DeletionTimestamp != nil {
+			ending = append(ending, namespace.Name)
+		}
+	}
+	return ending, nil
 }
 
 // allObjects lists what there is, as "KIND NAMESPACE/NAME". Events are left
