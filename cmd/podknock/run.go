@@ -12,6 +12,7 @@ import (
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/cluster"
+	"github.com/podknock/podknock/runner/history"
 	"github.com/podknock/podknock/runner/report"
 	"github.com/podknock/podknock/scenarios"
 )
@@ -22,6 +23,7 @@ type runFlags struct {
 	connection *connectionFlags
 	pods       *podFlags
 	outputs    *outputFlags
+	series     *seriesFlags
 
 	parallel, maxPods, streams                     int
 	timeout, settleTimeout, startTimeout, deadline time.Duration
@@ -46,6 +48,7 @@ func newRunCommand() *cobra.Command {
 	}
 	flags := &runFlags{
 		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command, runInNamespace), pods: addPodFlags(command), outputs: addOutputFlags(command),
+		series: addSeriesFlags(command),
 	}
 	set := command.Flags()
 	set.IntVar(&flags.parallel, "parallel", runner.DefaultParallel, "scenarios to run at once")
@@ -101,12 +104,13 @@ func (f *runFlags) run(command *cobra.Command, arguments []string) error {
 
 	progress := report.NewProgress(command.ErrOrStderr(), len(plan.Scenarios), os.Getenv)
 	options.Progress = progress.Event
-	result := f.carryOut(ctx, plan, options, clusterOptions)
+	result, turn := f.carryOut(ctx, plan, options, clusterOptions)
+	defer turn.end()
 	progress.Close()
 	if err := f.outputs.write(command.OutOrStdout(), result); err != nil {
 		return failure{runner.ExitInconclusive, err}
 	}
-	if code := result.ExitCode(); code != exitOK {
+	if code := turn.conclude(ctx, history.New(f.series.series, result), command.ErrOrStderr()); code != exitOK {
 		return failure{code: code}
 	}
 	return nil
@@ -122,26 +126,34 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// carryOut connects and runs. That there is no cluster to run in is the report's error, so that every output says it.
-func (f *runFlags) carryOut(ctx context.Context, plan *runner.Plan, options runner.Options, clusterOptions cluster.Options) *runner.Report {
-	failed := func(err error) *runner.Report {
+// carryOut connects and runs. That there is no cluster to run in is the report's error, so that every output says it. The turn in the series
+// is the caller's to end.
+func (f *runFlags) carryOut(
+	ctx context.Context, plan *runner.Plan, options runner.Options, clusterOptions cluster.Options,
+) (*runner.Report, *seriesTurn) {
+	var turn *seriesTurn
+	failed := func(err error) (*runner.Report, *seriesTurn) {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return runner.NewFailure(plan, options, err)
+		return runner.NewFailure(plan, options, err), turn
 	}
 	config, err := f.connection.config()
 	if err != nil {
 		return failed(err)
 	}
 	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
+	ctx, turn, err = f.series.begin(ctx, config, options.Run)
+	if err != nil {
+		return failed(err)
+	}
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if err != nil {
 		return failed(explainSilence(config, err))
 	}
 	defer connected.Close()
 	options.Notes = removeExpired(ctx, connected)
-	return runner.Run(ctx, connected, plan, options)
+	return runner.Run(ctx, connected, plan, options), turn
 }
 
 // removeExpired removes what earlier runs have left and says so.
@@ -201,6 +213,9 @@ func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error
 
 // check reports values of flags that cannot be meant.
 func (f *runFlags) check() error {
+	if err := f.series.check(); err != nil {
+		return err
+	}
 	switch {
 	case f.parallel < 1:
 		return fmt.Errorf("--parallel %d: at least 1 scenario has to run at once", f.parallel)
