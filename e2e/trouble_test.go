@@ -63,7 +63,7 @@ var _ = Describe("podknock run in trouble", Serial, func() {
 		Expect(code).To(BeZero())
 	}, SpecTimeout(2*time.Minute))
 
-	It("gives cells no verdict whose agent cannot be reached again", func(ctx SpecContext) {
+	It("gives cells no verdict whose agent cannot be reached again", Label("full"), func(ctx SpecContext) {
 		var cut sync.Map // the pod that nobody reaches any more
 		proxy, proxied := newAPIProxy(func(r *http.Request) int {
 			if name, is := cut.Load("name"); is && strings.Contains(r.URL.Path, "/pods/"+name.(string)+"/portforward") {

@@ -101,7 +101,7 @@ var _ = Describe("podknock verify", Serial, func() {
 		expectNothingLeft(ctx)
 	}, NodeTimeout(3*time.Minute))
 
-	It("names the node that enforces nothing", Label("lab"), func(ctx SpecContext) {
+	It("names the node that enforces nothing", Label("lab", "full"), func(ctx SpecContext) {
 		lab(ctx, suiteLab, "engine", "set", "none", "--node", "node2")
 		DeferCleanup(func(ctx SpecContext) {
 			lab(ctx, suiteLab, "engine", "set", "kube-network-policies")

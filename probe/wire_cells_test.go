@@ -110,8 +110,8 @@ func lossy(loss float64, maybe bool, want probe.Reading) []cell {
 	return cells
 }
 
-// held asks, holds the connection and asks again. The condition changes meanwhile.
-func held(overTCP, overUDP probe.Reading) []cell {
+// holding asks, holds the connection and asks again. The condition changes meanwhile.
+func holding(overTCP, overUDP probe.Reading) []cell {
 	hold := func(a *probe.Attempt) { a.Hold = 4 * time.Second }
 	return []cell{
 		{protocol: probe.TCP, to: "held", tweak: hold, want: overTCP},

@@ -279,36 +279,36 @@ var conditions = []condition{
 		},
 		cells: both(dropped),
 	},
-	{name: "established, then nothing changes", cells: held(connected, connected)},
+	{name: "established, then nothing changes", cells: holding(connected, connected)},
 	{
 		name:      "established, then dropped, but established flows are accepted first",
 		apply:     func(n *network) { n.Forward(wirebed.Node1, "ct state established accept") },
 		meanwhile: func(n *network) { n.Forward(wirebed.Node1, tested+" drop") },
-		cells:     held(connected, connected),
+		cells:     holding(connected, connected),
 	},
 	{
 		name:      "established, then dropped",
 		meanwhile: func(n *network) { n.Forward(wirebed.Node1, tested+" drop") },
-		cells:     held(probe.Reading{Outcome: probe.Stalled}, dropped),
+		cells:     holding(probe.Reading{Outcome: probe.Stalled}, dropped),
 	},
 	{
 		name: "established, then reset",
 		meanwhile: func(n *network) {
 			n.Forward(wirebed.Node1, fmt.Sprintf("tcp dport %d reject with tcp reset", testedPort))
 		},
-		cells: held(probe.Reading{Outcome: probe.Reset}, connected),
+		cells: holding(probe.Reading{Outcome: probe.Reset}, connected),
 	},
 	{
 		name:      "established, then rejected: administratively prohibited",
 		meanwhile: rejects("admin-prohibited", "admin-prohibited"),
 		cells: join(
-			of(probe.IPv4, held(probe.Reading{Outcome: probe.Unreachable, Inconclusive: true}, rejected)),
-			of(probe.IPv6, held(rejected, rejected))),
+			of(probe.IPv4, holding(probe.Reading{Outcome: probe.Unreachable, Inconclusive: true}, rejected)),
+			of(probe.IPv6, holding(rejected, rejected))),
 	},
 	{
 		name:      "established, then rejected: port unreachable",
 		meanwhile: rejects("port-unreachable", "port-unreachable"),
-		cells:     held(rejected, rejected),
+		cells:     holding(rejected, rejected),
 	},
 	{
 		name: "source address translated on the way",
