@@ -76,11 +76,13 @@ func Hold(ctx context.Context, options LeaseOptions) (held context.Context, rele
 	case <-started:
 		return held, func() { give(); lose(context.Canceled) }, nil
 	case <-patience.C:
+		// The elector uses the lock until it has ended.
+		give()
 		err = fmt.Errorf("hold lease %q in namespace %q: %w: %s", lock.LeaseMeta.Name, options.Namespace, ErrHeld, holder(ctx, lock))
 	case <-ctx.Done():
+		give()
 		err = context.Cause(ctx)
 	}
-	give()
 	lose(err)
 	return nil, nil, err
 }
