@@ -68,7 +68,7 @@ demo: lab-up build image ## Bring the lab up and run the suite guides in it (roo
 ##@ Test
 
 .PHONY: test test-full unit wire e2e defects check lint bench fuzz
-test: ## Set everything up and pass all tests (root; at most 35 minutes from nothing)
+test: ## Set everything up and pass all tests (root)
 	@.ci/all
 
 test-full: ## Pass also what takes too long for every change (root; hours)
