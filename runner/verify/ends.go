@@ -119,11 +119,10 @@ func (k *knock) answer() (cell scenarios.Cell, ok bool) {
 	responder := k.cell.To
 	switch responder.Kind {
 	case scenarios.EndpointService, scenarios.EndpointServiceName, scenarios.EndpointNodePort:
-		receivers := k.story.expansion.Steps[k.step].Receivers(k.cell)
-		if len(receivers) != 1 {
+		if len(k.receivers) != 1 {
 			return scenarios.Cell{}, false
 		}
-		responder = scenarios.Endpoint{Kind: scenarios.EndpointPod, Name: receivers[0]}
+		responder = scenarios.Endpoint{Kind: scenarios.EndpointPod, Name: k.receivers[0]}
 	}
 	return reversed(k.cell, responder), k.cell.From.Kind == scenarios.EndpointPod
 }

@@ -69,16 +69,20 @@ func TestEachDefectIsNamedAndNothingElse(t *testing.T) {
 
 func TestDefectOfOneNodeIsNamedWithItsNode(t *testing.T) {
 	s := simulated(t)
-	for _, guess := range s.search.onNodes() {
-		t.Run(guess.Name+" on "+guess.nodes[0], func(t *testing.T) {
+	for defect := range s.search.onNodes() {
+		t.Run(defect.About+" on "+defect.nodes[0], func(t *testing.T) {
 			g := NewWithT(t)
-			if s.suffer(guess.predicted) == 0 {
+			if s.suffer(defect.predicted) == 0 {
 				t.Skip("nothing shows it on this node, where the simulated scheduler put pods")
 			}
 			found, ok := s.search.solve()
 			g.Expect(ok).To(BeTrue())
-			// What a defect does on one node may be all that another does anywhere, and then no node need be named.
-			g.Expect(s.search.same(found.classes[0].guesses[0].predicted, guess.predicted)).To(BeTrue(), found.classes[0].guesses[0].Name)
+			// What a defect does on one node may be all that another does anywhere, and then no node need be named. Where much of what it
+			// does is unclear, the same defect everywhere may explain the rest.
+			among := slices.ContainsFunc(found.classes[0].guesses, func(other guess) bool {
+				return other.Name == defect.Name || s.search.same(other.predicted, defect.predicted)
+			})
+			g.Expect(among).To(BeTrue(), found.classes[0].guesses[0].Name)
 		})
 	}
 }
