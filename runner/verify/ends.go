@@ -89,6 +89,15 @@ func newJudges(s *story, step int, engine engine) *judges {
 	return made
 }
 
+// all are the ends of some knocks of the step.
+func (j *judges) all(knocks []*knock) prediction {
+	var predicted prediction
+	for _, k := range knocks {
+		predicted = append(predicted, j.ends(k))
+	}
+	return predicted
+}
+
 func (j *judges) ends(k *knock) ends {
 	if j.engine.idle {
 		return ends{admits, admits, admits}

@@ -81,14 +81,11 @@ func (s *search) enforcedIn(story *story, step, first, end int) (choice, bool) {
 			if len(out) != left {
 				continue
 			}
-			c := choice{open: left > 0}
-			if left == 0 {
-				c.predicted = s.right[first:end]
-			} else {
-				judges := newJudges(story, step, dropping(func(p *networkingv1.NetworkPolicy) bool { return slices.Contains(out, p.Namespace) }))
-				for _, k := range s.knocks[first:end] {
-					c.predicted = append(c.predicted, judges.ends(k))
-				}
+			c := choice{open: left > 0, predicted: s.right[first:end]}
+			if left > 0 {
+				lacking := dropping(func(p *networkingv1.NetworkPolicy) bool { return slices.Contains(out, p.Namespace) })
+				lacking.idle = left == len(namespaces)
+				c.predicted = newJudges(story, step, lacking).all(s.knocks[first:end])
 			}
 			if s.fits(&c, first, end) {
 				return c, true

@@ -4,10 +4,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/podknock/podknock/runner"
+	"github.com/podknock/podknock/scenarios"
 )
 
 // judged is the report of the simulated run.
@@ -108,5 +110,41 @@ func TestWhatWasNotLearntAccusesNobody(t *testing.T) {
 			}
 			NewWithT(t).Expect(names(report.Headline)).To(ContainElement(guess.Name), "%s at %v: %s", guess.Name, share, report.Headline.Text)
 		}
+	}
+}
+
+func TestEngineThatEnforcesSomeNamespacesOnly(t *testing.T) {
+	s := simulated(t)
+	idle := predict(s.search.stories, engine{idle: true})
+	predicted := make(prediction, len(s.search.knocks))
+	for i, k := range s.search.knocks {
+		predicted[i] = s.search.right[i]
+		if at := slices.Index(s.search.stories, k.story); at%3 > 0 {
+			predicted[i] = idle[i]
+		}
+	}
+	t.Run("one that lacks those of a single scenario is not known", func(t *testing.T) {
+		g := NewWithT(t)
+		single := slices.Clone(s.search.right)
+		for i, k := range s.search.knocks {
+			if k.story == s.search.stories[0] {
+				single[i] = idle[i]
+			}
+		}
+		g.Expect(s.suffer(single)).NotTo(BeZero())
+		g.Expect(names(s.judged().Headline)).NotTo(ContainElement(someNamespaces.Name))
+	})
+	t.Run("one that lacks those of many is named, and not accused of lateness as well", func(t *testing.T) {
+		g := NewWithT(t)
+		g.Expect(s.suffer(predicted)).NotTo(BeZero())
+		report := &Report{Changes: []ChangeLatency{{Axis: scenarios.AxisPolicyCreate, Latency: runner.NewLatency(nil, []time.Duration{20 * time.Second, 21 * time.Second})}}}
+		s.search.judge(report, s.evidence.Run)
+		g.Expect(names(report.Headline)).To(Equal([]string{someNamespaces.Name}), report.Headline.Text)
+	})
+}
+
+func TestDefectIsSaidInASentence(t *testing.T) {
+	for _, defect := range append(Hypotheses(), someNamespaces) {
+		NewWithT(t).Expect(defect.About).To(And(HavePrefix("It "), HaveSuffix(".")), defect.Name)
 	}
 }
