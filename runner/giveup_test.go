@@ -53,3 +53,17 @@ func TestOtherChangesHaveTheWholeBound(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAgentThatIsCutOffHoldsAStepNoLongerThanItsTime(t *testing.T) {
+	g := NewWithT(t)
+	options := fastOptions()
+	options.pace.answer = 100 * time.Millisecond
+	cluster := newFakeCluster()
+	cluster.cutOff = "stranger"
+	step := runOn(t, t.Context(), cluster, options, frontToBack).Scenarios[0].Steps[1]
+	found := marks(step)
+	g.Expect(found["stranger->back:80"]).To(BeElementOf(MarkError, MarkInconclusive), "who cannot be asked proves nothing")
+	g.Expect(found["front->back:80"]).To(Equal(MarkPass), "the others are asked all the same")
+	g.Expect(step.Settled.How).To(Equal(SettledAtBound))
+	g.Expect(step.Elapsed).To(BeNumerically("<", 20*(options.SettleTimeout+options.pace.answer)))
+}

@@ -33,6 +33,8 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, bound time.T
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	defer cancel()
+	askCtx, stopAsking := context.WithDeadlineCause(ctx, bound.Add(l.options.pace.answer), errNoAnswer)
+	defer stopAsking()
 
 	finished := make(chan round)
 	waiting := map[int]round{}
@@ -45,11 +47,12 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, bound time.T
 		overlap = 1 // more would only wait for each other's streams
 	}
 	for {
+		due = due && (begun == 0 || time.Now().Before(bound)) // a round that was due may have had to wait until the bound had passed
 		if due && begun-taken < overlap {
 			r := round{number: begun, start: time.Now()}
 			begun++
 			underWay.Go(func() {
-				r.table = l.ask(ctx, aims, cells, l.roundTiming())
+				r.table = l.ask(askCtx, aims, cells, l.roundTiming())
 				select {
 				case finished <- r:
 				case <-ctx.Done():

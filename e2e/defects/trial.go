@@ -30,6 +30,8 @@ type Bench struct {
 	Lab, Podknock, Name string
 	// Arguments are added to those of podknock verify.
 	Arguments []string
+	// Quick restricts verifications of mutants to the axis that the defect breaks.
+	Quick bool
 	// Keep is the folder for the verifications, each as a file, beside the run of its suite. What is there is not verified again. Empty: nothing is
 	// kept.
 	Keep string
@@ -81,7 +83,7 @@ func (b *Bench) Try(ctx context.Context, mutant Mutant) (Result, error) {
 	report, err := b.kept(mutant.Name)
 	if err == nil && report == nil {
 		if err = b.Set(ctx, "mutant:"+mutant.Name); err == nil {
-			report, err = b.verify(ctx, mutant.Name)
+			report, err = b.verify(ctx, mutant.Name, b.restriction(mutant)...)
 		}
 	}
 	if err != nil {
@@ -130,8 +132,8 @@ func (b *Bench) kept(name string) (*verify.Report, error) {
 }
 
 // verify runs podknock verify on the lab. A verification that was interrupted is an error, and is not kept.
-func (b *Bench) verify(ctx context.Context, name string) (*verify.Report, error) {
-	arguments := slices.Concat([]string{"verify", "--kubeconfig", "/run/podknock/" + b.Name + "/kubeconfig", "-o", "json"}, World, b.Arguments)
+func (b *Bench) verify(ctx context.Context, name string, more ...string) (*verify.Report, error) {
+	arguments := slices.Concat([]string{"verify", "--kubeconfig", "/run/podknock/" + b.Name + "/kubeconfig", "-o", "json"}, World, b.Arguments, more)
 	if b.Keep != "" {
 		if err := os.MkdirAll(b.Keep, 0o755); err != nil {
 			return nil, err
@@ -165,6 +167,33 @@ func explained(err error) error {
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr))
 	}
 	return err
+}
+
+// axes are those that a defect shows in, where that is more, or something else, than the axis that the verifier has for it.
+var axes = map[string]string{
+	"one-node-open": "same-node,other-node", "first-namespace-only": "policy-selector,several-peers,match-in", "denies-with-rst": "deny-all",
+	"denies-with-icmp": "deny-all", "new-pods-open": "pod-born-later", "ten-seconds-late": "policy-update,deny-all",
+}
+
+// Axes are what a mutant shows its defect in.
+func Axes(mutant Mutant) string {
+	if known := axes[mutant.Name]; known != "" {
+		return known
+	}
+	hypotheses := verify.Hypotheses()
+	i := slices.IndexFunc(hypotheses, func(d verify.Defect) bool { return d.Name == mutant.Name })
+	if i < 0 {
+		return ""
+	}
+	return string(hypotheses[i].Axis)
+}
+
+// restriction are the arguments for a quick verification.
+func (b *Bench) restriction(mutant Mutant) []string {
+	if found := Axes(mutant); b.Quick && found != "" {
+		return []string{"--axis", found}
+	}
+	return nil
 }
 
 // aliases are the verifier's names of mutants' defects, where they are not the same.
