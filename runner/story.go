@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -86,7 +87,9 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 		return nil
 	}
 	attempts := s.attempts.Load()
+	before := s.incidentCounts()
 	err := watch.settle(ctx, number, findings)
+	s.noteRecovered(before)
 	record.Settled = watch.settled
 	record.Settled.Attempts = int(s.attempts.Load() - attempts)
 	record.Latency = watch.latency()
@@ -290,6 +293,16 @@ func (l *lane) incidentCounts() map[string]int {
 		counts[name] = l.cluster.PodIncidents(pod.Namespace, pod.Name).Count
 	}
 	return counts
+}
+
+// noteRecovered says which pods were disturbed and came back: what was asked meanwhile was asked again.
+func (l *lane) noteRecovered(before map[string]int) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		pod := l.book.pods[name]
+		if incidents := l.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Count > before[name] && !incidents.Gone && !incidents.Lost {
+			l.note("pod %q was disturbed and came back: %s", name, incidents.Last)
+		}
+	}
 }
 
 // disturbance says what has happened to a pod of a cell since the rounds that count began.
