@@ -96,39 +96,3 @@ func (l *lane) readAgain(a aim, result probe.Result, destination probe.Destinati
 	result.Reading = probe.Classify(a.attempt, result.Observation, &destination)
 	return l.reread(a, result)
 }
-
-// maxQuiet bounds the cells of a step that are asked again one by one.
-const maxQuiet = 256
-
-// askQuietly asks these cells again one at a time, with the counters of the destination read before and after, so that what the counters
-// say is about this attempt.
-func (l *lane) askQuietly(ctx context.Context, aims []aim, cells []int, answers table, destinations []*probe.Destination) {
-	for _, i := range cells[:min(len(cells), maxQuiet)] {
-		if aims[i].target == "" || ctx.Err() != nil {
-			continue
-		}
-		agent := l.agent(aims[i].target)
-		before, err := agent.Evidence(ctx, probe.EvidenceQuestion{})
-		if err != nil {
-			continue
-		}
-		again := l.ask(ctx, aims, []int{i}, l.roundTiming())[i]
-		if !again.asked {
-			continue
-		}
-		after, err := agent.Counters(ctx)
-		if err != nil {
-			continue
-		}
-		single := table{again}
-		known := make([]*probe.Destination, 1)
-		l.joinPart(ctx, aims[i].target, before.Mark, []int{0}, []aim{aims[i]}, single, known)
-		var destination probe.Destination
-		if known[0] != nil {
-			destination = *known[0]
-		}
-		destination = destination.InQuietRound(aims[i].attempt.Protocol, before.Counters, after)
-		destinations[i] = &destination
-		answers[i].result = l.readAgain(aims[i], again.result, destination)
-	}
-}

@@ -166,7 +166,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
-		w.rounds(ctx, w.aims, w.cells, bound, func(r round) bool {
+		w.rounds(ctx, w.aims, w.cells, w.packets(), bound, func(r round) bool {
 			w.settled.Rounds++
 			w.last = r
 			agreed := history.add(r, w.hopeful())
@@ -198,6 +198,19 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// packets is how many first packets a round sends: one for each cell that is answered, all for each that stays silent.
+func (w *watch) packets() int {
+	packets := 0
+	for _, i := range w.cells {
+		if w.step.Cells[i].Expected == scenarios.Expected(probe.Connected) {
+			packets++
+			continue
+		}
+		packets += enough(w.roundTiming(), w.aims[i].attempt.Loss).Sockets
+	}
+	return packets
 }
 
 // silent are the cells that may stay without an answer, so that their targets' logs will be asked.
