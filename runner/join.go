@@ -14,6 +14,8 @@ const questionCells = probe.MaxQuestion / 8
 // join asks the destinations what they know about the attempts that stayed silent or were refused, and reads those again with it. The
 // destinations' facts are stored by cell. Arrivals up to the marks are none of these attempts'.
 func (l *lane) join(ctx context.Context, aims []aim, answers table, marks map[string]uint64, destinations []*probe.Destination) {
+	ctx, cancel := l.options.pace.forAnswer(ctx)
+	defer cancel()
 	byTarget := map[string][]int{}
 	for i := range answers {
 		if answers[i].asked && aims[i].target != "" && wantsEvidence(answers[i].result) {
@@ -37,6 +39,8 @@ func (l *lane) join(ctx context.Context, aims []aim, answers table, marks map[st
 // marks asks the targets of these cells for the newest entries of their logs, before anybody knocks. What arrived until then from a source
 // port that the kernel gives out again is none of the knocks that follow. A target that cannot be asked has no mark.
 func (l *lane) marks(ctx context.Context, aims []aim, cells []int) map[string]uint64 {
+	ctx, cancel := l.options.pace.forAnswer(ctx)
+	defer cancel()
 	var targets []string
 	for _, i := range cells {
 		target := aims[i].target

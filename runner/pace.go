@@ -1,6 +1,10 @@
 package runner
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // pace says when rounds start and which of them count. The zero value is the product's; tests make it faster.
 type pace struct {
@@ -19,6 +23,9 @@ type pace struct {
 	canary time.Duration
 	// stagger is the time between two sockets of an attempt.
 	stagger time.Duration
+	// answer is how long agents have for what they are asked when a step's bound has passed, and for each question beside its rounds. A stream
+	// that is lost is opened again and again meanwhile; without a limit, a node that is cut off would hold a step for minutes.
+	answer time.Duration
 }
 
 func (p pace) withDefaults() pace {
@@ -29,7 +36,16 @@ func (p pace) withDefaults() pace {
 	setDefault(&p.dwell, time.Second)
 	setDefault(&p.canary, SlowEnforcement)
 	setDefault(&p.stagger, 100*time.Millisecond)
+	setDefault(&p.answer, 15*time.Second)
 	return p
+}
+
+// errNoAnswer is the cause of contexts that end when an agent's time is over.
+var errNoAnswer = errors.New("its agent did not answer in time")
+
+// forAnswer bounds the wait for answers beside the rounds of a step.
+func (p pace) forAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, p.answer, errNoAnswer)
 }
 
 // A round of many packets is spread over time: at once they overflow the queues of engines that judge each connection in a program of their own,

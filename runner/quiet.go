@@ -15,14 +15,21 @@ const maxQuiet = 256
 // attempt: no pod takes part in two attempts at once.
 func (l *lane) askQuietly(ctx context.Context, aims []aim, cells []int, answers table, destinations []*probe.Destination) {
 	cells = slices.DeleteFunc(slices.Clone(cells), func(i int) bool { return aims[i].target == "" })
+	mute := map[string]bool{} // the targets that do not answer: each costs its time once
 	for _, wave := range quietWaves(aims, cells[:min(len(cells), maxQuiet)], l.countersOf) {
+		answered := make([]bool, len(wave))
 		var all sync.WaitGroup
-		for _, i := range wave {
-			all.Go(func() { l.askInQuiet(ctx, aims, i, answers, destinations) })
+		for at, i := range wave {
+			if !mute[aims[i].target] {
+				all.Go(func() { answered[at] = l.askInQuiet(ctx, aims, i, answers, destinations) })
+			}
 		}
 		all.Wait()
 		if ctx.Err() != nil {
 			return
+		}
+		for at, i := range wave {
+			mute[aims[i].target] = !answered[at]
 		}
 	}
 }
@@ -52,20 +59,22 @@ func quietWaves(aims []aim, cells []int, network func(pod string) string) [][]in
 	return waves
 }
 
-// askInQuiet asks one cell again.
-func (l *lane) askInQuiet(ctx context.Context, aims []aim, i int, answers table, destinations []*probe.Destination) {
+// askInQuiet asks one cell again, and tells whether its target answered what it was asked.
+func (l *lane) askInQuiet(ctx context.Context, aims []aim, i int, answers table, destinations []*probe.Destination) bool {
+	ctx, cancel := l.options.pace.forAnswer(ctx)
+	defer cancel()
 	agent := l.agent(aims[i].target)
 	before, err := agent.Evidence(ctx, probe.EvidenceQuestion{})
 	if err != nil {
-		return
+		return false
 	}
 	again := l.ask(ctx, aims, []int{i}, l.roundTiming(), 0)[i]
 	if !again.asked {
-		return
+		return true
 	}
 	after, err := agent.Counters(ctx)
 	if err != nil {
-		return
+		return false
 	}
 	single := table{again}
 	known := make([]*probe.Destination, 1)
@@ -77,4 +86,5 @@ func (l *lane) askInQuiet(ctx context.Context, aims []aim, i int, answers table,
 	destination = destination.InQuietRound(aims[i].attempt.Protocol, before.Counters, after)
 	destinations[i] = &destination
 	answers[i].result = l.readAgain(aims[i], again.result, destination)
+	return true
 }

@@ -34,6 +34,8 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int,
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	defer cancel()
+	askCtx, stopAsking := context.WithDeadlineCause(ctx, bound.Add(l.options.pace.answer), errNoAnswer)
+	defer stopAsking()
 
 	finished := make(chan round)
 	waiting := map[int]round{}
@@ -49,12 +51,13 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int,
 		overlap = 2 // agents or engines that do not keep up would only fall further behind
 	}
 	for {
+		due = due && (begun == 0 || time.Now().Before(bound)) // a round that was due may have had to wait until the bound had passed
 		if due && begun-taken < overlap {
 			r := round{number: begun, start: time.Now()}
 			begun++
 			spread := l.options.pace.spread(packets, r.number)
 			underWay.Go(func() {
-				r.table = l.ask(ctx, aims, cells, l.roundTiming(), spread)
+				r.table = l.ask(askCtx, aims, cells, l.roundTiming(), spread)
 				select {
 				case finished <- r:
 				case <-ctx.Done():

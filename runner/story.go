@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
@@ -174,6 +175,10 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 				w.counts = w.incidentCounts()
 			}
 			if !settling.add(r.start, agreed) {
+				if givenUp := !agreed && w.hopeless(number, r.start.Sub(history.still)); givenUp {
+					bound = time.Now()
+					return true
+				}
 				return false
 			}
 			w.settled.How = SettledAsExpected
@@ -211,6 +216,23 @@ func (w *watch) packets() int {
 		packets += enough(w.roundTiming(), w.aims[i].attempt.Loss).Sockets
 	}
 	return packets
+}
+
+// hopeless tells whether a step that is not as expected has been the same for so long that nothing will change any more. The caller knows that
+// of new policies alone: an engine may be quick with these and slow with everything else.
+func (w *watch) hopeless(number int, same time.Duration) bool {
+	if w.options.GiveUp <= 0 || same < w.options.GiveUp || len(w.step.Apply) == 0 || len(w.step.Delete)+len(w.step.Label)+len(w.step.Create) > 0 {
+		return false
+	}
+	before := map[policyName]bool{}
+	for i := range number {
+		for _, policy := range w.expansion.Steps[i].Cluster().Policies {
+			before[policyName{policy.Namespace, policy.Name}] = true
+		}
+	}
+	return !slices.ContainsFunc(w.step.Apply, func(a scenarios.Apply) bool {
+		return slices.ContainsFunc(a.Policies, func(p networkingv1.NetworkPolicy) bool { return before[policyName{p.Namespace, p.Name}] })
+	})
 }
 
 // silent are the cells that may stay without an answer, so that their targets' logs will be asked.
