@@ -48,8 +48,27 @@ func (p pace) forAnswer(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeoutCause(ctx, p.answer, errNoAnswer)
 }
 
-// spacingFor is the time between the rounds of a step with so many cells: a round of many cells keeps agents and streams busy for longer.
-func (p pace) spacingFor(cells int) time.Duration {
-	const perSpacing = 1000
-	return p.spacing * time.Duration(1+cells/perSpacing)
+// A round of many packets is spread over time: at once they overflow the queues of engines that judge each connection in a program of their own,
+// and some let through then what they have no time for. A burst of so many first packets is harmless; beyond it, so many are sent in a second.
+const (
+	burst     = 1500
+	perSecond = 5000
+)
+
+// Long rounds that do not settle become slower and slower, in case it is the knocking itself that the cluster has no time for.
+const (
+	patience   = 4
+	maxSlowing = 4
+)
+
+// spread is the time over which the attempts of a round with so many packets are begun. Rounds are numbered from 0 in each step.
+func (p pace) spread(packets, number int) time.Duration {
+	if packets <= burst {
+		return 0
+	}
+	slowing := min(1+max(0, number-patience), maxSlowing)
+	return time.Duration(packets) * time.Second / perSecond * time.Duration(slowing)
 }
+
+// next is the time from the start of a round to that of the next.
+func (p pace) next(spread time.Duration) time.Duration { return max(p.spacing, spread) }

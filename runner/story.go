@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -87,7 +88,9 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 		return nil
 	}
 	attempts := s.attempts.Load()
+	before := s.incidentCounts()
 	err := watch.settle(ctx, number, findings)
+	s.noteRecovered(before)
 	record.Settled = watch.settled
 	record.Settled.Attempts = int(s.attempts.Load() - attempts)
 	record.Latency = watch.latency()
@@ -164,7 +167,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
-		w.rounds(ctx, w.aims, w.cells, bound, func(r round) bool {
+		w.rounds(ctx, w.aims, w.cells, w.packets(), bound, func(r round) bool {
 			w.settled.Rounds++
 			w.last = r
 			agreed := history.add(r, w.hopeful())
@@ -200,6 +203,19 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// packets is how many first packets a round sends: one for each cell that is answered, all for each that stays silent.
+func (w *watch) packets() int {
+	packets := 0
+	for _, i := range w.cells {
+		if w.step.Cells[i].Expected == scenarios.Expected(probe.Connected) {
+			packets++
+			continue
+		}
+		packets += enough(w.roundTiming(), w.aims[i].attempt.Loss).Sockets
+	}
+	return packets
 }
 
 // hopeless tells whether a step that is not as expected has been the same for so long that nothing will change any more. The caller knows that
@@ -312,6 +328,16 @@ func (l *lane) incidentCounts() map[string]int {
 		counts[name] = l.cluster.PodIncidents(pod.Namespace, pod.Name).Count
 	}
 	return counts
+}
+
+// noteRecovered says which pods were disturbed and came back: what was asked meanwhile was asked again.
+func (l *lane) noteRecovered(before map[string]int) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		pod := l.book.pods[name]
+		if incidents := l.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Count > before[name] && !incidents.Gone && !incidents.Lost {
+			l.note("pod %q was disturbed and came back: %s", name, incidents.Last)
+		}
+	}
 }
 
 // disturbance says what has happened to a pod of a cell since the rounds that count began.
