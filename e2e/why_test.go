@@ -19,6 +19,7 @@ import (
 
 	"github.com/podknock/podknock/runner/cluster"
 	"github.com/podknock/podknock/runner/diagnose"
+	"github.com/podknock/podknock/runner/report/schema"
 )
 
 var whyLabFlag = flag.String("why-lab", "", "with -kubeconfig: the name of the lab that the kubeconfig is of, for specs that touch its nodes")
@@ -88,6 +89,11 @@ func askWhy(ctx context.Context, kubeconfig string, args ...string) asked {
 	_ = command.Run() // the exit code says what there is to know
 	answer := asked{code: command.ProcessState.ExitCode(), out: out.String(), err: errOut.String(), elapsed: time.Since(begin)}
 	if out.Len() > 0 {
+		var value any
+		Expect(json.Unmarshal(out.Bytes(), &value)).To(Succeed())
+		faults, err := schema.Validate(schema.Diagnosis, value)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(faults).To(BeEmpty(), "what is printed keeps to its schema")
 		Expect(json.Unmarshal(out.Bytes(), &answer.report)).To(Succeed())
 		fmt.Fprintf(GinkgoWriter, "%s\n%s\n", strings.Join(args, " "), diagnose.Text(&answer.report))
 	}

@@ -113,9 +113,14 @@ func (w *world) toService() {
 
 // wire adds an answer.
 func (w *world) wire(way diagnose.Way, from diagnose.Role, outcome probe.Outcome) *diagnose.Knock {
+	phase := probe.PhaseConnect
+	if outcome == probe.Connected {
+		phase = probe.PhaseDone
+	}
 	w.Knocks = append(w.Knocks, diagnose.Knock{
 		Way: way, From: from, Family: corev1.IPv4Protocol, Port: w.Question.PodPort, Round: 1,
-		Attempt: probe.Attempt{Protocol: probe.TCP}, Result: probe.Result{Reading: probe.Reading{Outcome: outcome, Reason: "it was " + string(outcome)}},
+		Attempt: probe.Attempt{Protocol: probe.TCP},
+		Result:  probe.Result{Reading: probe.Reading{Outcome: outcome, Reason: "it was " + string(outcome)}, Observation: probe.Observation{Phase: phase}},
 	})
 	return &w.Knocks[len(w.Knocks)-1]
 }

@@ -40,9 +40,6 @@ func Text(r *Report) string {
 	for _, left := range r.Left {
 		fmt.Fprintf(&b, "left behind: %s %s/%s: %s\n", left.Kind, left.Namespace, left.Name, left.Reason)
 	}
-	if r.Note != "" {
-		fmt.Fprintf(&b, "\n%s\n", r.Note)
-	}
 	return b.String()
 }
 
