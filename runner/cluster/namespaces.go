@@ -86,7 +86,8 @@ func newOwner(namespace string, o *Options) *corev1.ServiceAccount {
 	}
 }
 
-// PrepareNamespace creates the ServiceAccount that owns what the run has in the namespace, unless it is there already.
+// PrepareNamespace creates the ServiceAccount that owns what the run has in the namespace, unless it is there already. For guests it begins to watch
+// pods there.
 func (c *Cluster) PrepareNamespace(ctx context.Context, name string) error {
 	if _, ok := c.owners.get(name); ok && name == c.options.Tenant {
 		return nil
@@ -106,6 +107,12 @@ func (c *Cluster) PrepareNamespace(ctx context.Context, name string) error {
 		return fmt.Errorf("create service account in namespace %q: %w", name, err)
 	}
 	c.owners.set(name, metav1.OwnerReference{APIVersion: "v1", Kind: "ServiceAccount", Name: made.Name, UID: made.UID})
+	if !c.options.Guest {
+		return nil
+	}
+	if err := c.pods.follow(ctx, name); err != nil {
+		return fmt.Errorf("watch pods in namespace %q: %w", name, err)
+	}
 	return nil
 }
 

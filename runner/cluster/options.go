@@ -33,6 +33,8 @@ type Options struct {
 	Tolerations  []corev1.Toleration
 	// Tenant is the one namespace to work in with rights in it alone. Empty means rights in the whole cluster.
 	Tenant string
+	// Guest says that the run's pods stand in namespaces of others, and that pods are watched in those alone that were prepared for it.
+	Guest bool
 	// Kept says that the objects are meant to outlive the run.
 	Kept bool
 	// Context is the name of the kubeconfig's context, for the report.

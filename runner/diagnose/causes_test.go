@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -341,6 +342,13 @@ var causeRows = []struct {
 		w.connected()
 		w.lookup("10.96.0.10", false, probe.DNSNXDomain)
 		w.wire(diagnose.WayName, source, probe.DNSFailure).Family = ""
+	}},
+	{"the other end is in a namespace that may not be read", "unread-end", func(w *world) {
+		w.connected()
+		w.Snapshot.Partial = true
+		w.Question.To, w.Question.Pod = policy.Address(netip.MustParseAddr("10.2.0.9")), policy.Endpoint{}
+		w.policy("shop", "web", `{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {team: b}}}]}]}`)
+		w.wire(target, source, timeout)
 	}},
 	{"nobody knows", "unexplained", func(w *world) {
 		w.wire(pod, source, timeout)

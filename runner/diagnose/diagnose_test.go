@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,6 +46,13 @@ func TestNothingIsAccusedWhereNothingIsWrong(t *testing.T) {
 		{"a mesh, and connected", func(w *world) {
 			w.pod("db").Spec.Containers[0].Name = "istio-proxy"
 			w.wire(pod, source, connected)
+		}},
+		{"connected, and the other end could not be read", func(w *world) {
+			w.connected()
+			w.Snapshot.Partial = true
+			w.Question.To, w.Question.Pod = policy.Address(netip.MustParseAddr("10.2.0.9")), policy.Endpoint{}
+			w.policy("shop", "web", `{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{ports: [{port: 80}]}]}`)
+			w.wire(target, source, connected)
 		}},
 		{"static, admitted as wanted", func(w *world) { w.connected(); w.Asked = false; w.policy("shop", "db", fromWeb) }},
 	} {
@@ -117,6 +125,15 @@ var samples = []struct {
 		w.lookup("10.96.0.10", false, probe.DNSNoError)
 		w.wire(target, source, connected)
 		w.wire(pod, source, connected)
+	}},
+	{"unread", func(w *world) {
+		w.connected()
+		w.Snapshot.Partial = true
+		w.Snapshot.Unread = []diagnose.Unread{{What: "pods elsewhere than in shop", Why: "forbidden"}}
+		w.Question.To, w.Question.Pod, w.Question.PodPort, w.Question.Name = policy.Endpoint{}, policy.Endpoint{}, 0, "api.other"
+		w.lookup("10.96.0.10", false, probe.DNSNoError)
+		w.Knocks[0].Result.Queries[0].Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.99")}
+		w.wire(diagnose.WayName, source, timeout)
 	}},
 	{"unknown-name", func(w *world) {
 		w.Question.To, w.Question.Pod, w.Question.PodPort, w.Question.Name = policy.Endpoint{}, policy.Endpoint{}, 0, "api.example.com"

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/scenarios/policy"
@@ -140,6 +141,9 @@ func (q *inquiry) dnsPeers() []networkingv1.NetworkPolicyPeer {
 				NamespaceSelector: selectorOf(corev1.LabelMetadataName, service.Namespace), PodSelector: selectorFrom(service.Spec.Selector),
 			}}
 		}
+	}
+	if q.Snapshot.Partial && q.hostResolver() == "" {
+		return []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{}}} // wherever the pods of the name service are
 	}
 	var peers []networkingv1.NetworkPolicyPeer
 	for _, server := range q.servers() {

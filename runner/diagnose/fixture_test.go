@@ -132,7 +132,8 @@ func (w *world) lookup(server string, tcp bool, code probe.DNSCode) {
 	k.Attempt = probe.Attempt{Protocol: probe.DNS, DNS: &probe.DNSQuestion{TCP: tcp}}
 	query := probe.Query{Name: "db.shop", Type: "A", Server: netip.AddrPortFrom(netip.MustParseAddr(server), 53), TCP: tcp, Code: code}
 	if code == probe.DNSNoError {
-		k.Result.Outcome, query.Addresses = probe.Connected, []netip.Addr{netip.MustParseAddr("10.96.0.7")}
+		k.Result.Outcome, k.Result.Reason, k.Result.Phase = probe.Connected, "it was answered", probe.PhaseDone
+		query.Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.7")}
 	}
 	k.Result.Queries = []probe.Query{query}
 }

@@ -12,8 +12,9 @@ import (
 
 // Cluster is what a question needs of Kubernetes. Its methods may be called concurrently.
 type Cluster interface {
-	// Observe reads what bears on any question, ObserveNeighbours adds what selects pods in some namespaces.
-	Observe(ctx context.Context) (*diagnose.Snapshot, error)
+	// Observe reads what bears on any question, in the whole cluster or, where that is forbidden, in some namespaces. ObserveNeighbours adds what
+	// selects pods in some namespaces.
+	Observe(ctx context.Context, namespaces ...string) (*diagnose.Snapshot, error)
 	ObserveNeighbours(ctx context.Context, snapshot *diagnose.Snapshot, namespaces ...string) error
 
 	PrepareNamespace(ctx context.Context, name string) error

@@ -56,7 +56,7 @@ func newFake() *fakeCluster {
 	return f
 }
 
-func (f *fakeCluster) Observe(context.Context) (*diagnose.Snapshot, error) {
+func (f *fakeCluster) Observe(context.Context, ...string) (*diagnose.Snapshot, error) {
 	s := f.snapshot
 	s.Pods = slices.Clone(s.Pods)
 	return &s, nil
