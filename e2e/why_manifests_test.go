@@ -19,6 +19,12 @@ spec:
   terminationGracePeriodSeconds: 0
   containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none]}]
 ---`
+	otherService = `
+apiVersion: v1
+kind: Service
+metadata: {name: client, namespace: OTHER}
+spec: {selector: {app: client}, ports: [{port: 80, targetPort: 8080}]}
+---`
 	hostClient = `
 apiVersion: v1
 kind: Pod
