@@ -378,6 +378,44 @@ func TestEachCauseIsNamedFirst(t *testing.T) {
 	}
 }
 
+func TestAnEmptySelectorIsNarrowed(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		make func(w *world)
+		want string
+	}{
+		{"nothing tells the subject from others", func(w *world) { w.pod("db").Labels = nil }, ""},
+		{"nobody declares its ports: all but the subject", func(*world) {}, "select all pods but those with app=db"},
+		{"one workload declares its ports", func(w *world) {
+			for _, name := range []string{"api-1", "api-2"} {
+				api := newPod("shop", name, "node-1", "10.1.0.1"+name[4:], "app=api,pod-template-hash=x")
+				api.Spec.Containers[0].Ports = []corev1.ContainerPort{{Name: "http", ContainerPort: 8000}}
+				w.Snapshot.Pods = append(w.Snapshot.Pods, api)
+			}
+		}, "select the pods with app=api, which declare its ports"},
+		{"those that declare its ports have no label of their own", func(w *world) {
+			w.Snapshot.Pods = append(w.Snapshot.Pods, newPod("shop", "api", "node-1", "10.1.0.9", "app=web"))
+			w.Snapshot.Pods[3].Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8000}}
+		}, "select all pods but those with app=db"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := NewWithT(t)
+			w := newWorld(t)
+			w.policy("shop", "db", `{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 8000}]}]}`)
+			w.wire(pod, source, timeout)
+			row.make(w)
+			findings := w.diagnose().Findings
+			g.Expect(findings[0].Cause).To(Equal("empty-selector"))
+			if row.want == "" {
+				g.Expect(findings[0].Fix).To(BeNil())
+				return
+			}
+			g.Expect(findings[0].Fix.Change).To(Equal(row.want))
+			g.Expect(findings[0].Fix.Command).To(HavePrefix("kubectl patch networkpolicy db -n shop --type=json"))
+		})
+	}
+}
+
 func TestEveryCheckedCauseHasARow(t *testing.T) {
 	rows := map[string]bool{}
 	for _, row := range causeRows {
