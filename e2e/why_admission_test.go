@@ -89,8 +89,7 @@ var _ = Describe("podknock why where admission changes pods", Serial, Label("ful
 		if whyLab() == "" {
 			Skip("it serves the API server from within its machine, which needs the lab")
 		}
-		w := newWorld(ctx)
-		w.apply(ctx, &whyCase{manifests: whyPair + whyPolicy("NS", "db", fromWeb) + whyPolicy("NS", "front", `{podSelector: {matchLabels: {tier: back}}, ingress: [{}]}`)})
+		w := worldOf(ctx, whyPair+whyPolicy("NS", "db", fromWeb)+whyPolicy("NS", "front", `{podSelector: {matchLabels: {tier: back}}, ingress: [{}]}`))
 		hook := inject(ctx, w.namespace, patch)
 		before := hook.called.Load()
 		watching, stop := context.WithCancel(ctx)

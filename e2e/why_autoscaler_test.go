@@ -84,7 +84,7 @@ func serveMetrics(ctx context.Context, w *whyWorld) *metricsAPI {
 	server := serveAPIServer(controlPlane, stub)
 	port := server.Listener.Addr().(*net.TCPAddr).Port
 	// The API server dials what an EndpointSlice says, and its own machine's address may stand there.
-	shell(ctx, w.words(`kubectl apply -f - <<'END'
+	w.add(ctx, `
 apiVersion: v1
 kind: Service
 metadata: {name: metrics, namespace: NS}
@@ -106,8 +106,7 @@ spec:
   groupPriorityMinimum: 100
   versionPriority: 100
   insecureSkipTLSVerify: true
-  service: {namespace: NS, name: metrics, port: 443}
-END`))
+  service: {namespace: NS, name: metrics, port: 443}`)
 	DeferCleanup(func(ctx SpecContext) { shell(ctx, "kubectl delete apiservice v1beta1.metrics.k8s.io") }, NodeTimeout(time.Minute))
 	shell(ctx, "kubectl wait --for=condition=Available apiservice/v1beta1.metrics.k8s.io --timeout=60s")
 	return stub
@@ -152,14 +151,13 @@ var _ = Describe("podknock why beside an autoscaler", Serial, Label("full"), fun
 		expectNothingLeft(ctx)
 
 		By("seeing that a pod with those labels that is Ready does change it")
-		shell(ctx, w.words(`kubectl apply -f - <<'END'
+		w.add(ctx, `
 apiVersion: v1
 kind: Pod
 metadata: {name: greedy, namespace: NS, labels: {app: shop}}
 spec:
   terminationGracePeriodSeconds: 0
-  containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none], resources: {requests: {cpu: 10m, memory: 16Mi}}}]
-END`))
+  containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none], resources: {requests: {cpu: 10m, memory: 16Mi}}}]`)
 		Eventually(ctx, func(g Gomega) { g.Expect(utilization(get(g))).To(BeNumerically(">", 1000)) }).WithTimeout(75 * time.Second).Should(Succeed())
 	}, SpecTimeout(5*time.Minute))
 })

@@ -50,8 +50,7 @@ const fromWeb = `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podS
 
 var _ = Describe("podknock why with few rights", Serial, Label("full"), func() {
 	It("needs no more than the documented Role and ClusterRole", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.apply(ctx, &whyCase{manifests: whyPair + whyPolicy("NS", "db", fromWeb)})
+		w := worldOf(ctx, whyPair+whyPolicy("NS", "db", fromWeb))
 		asker := asker(ctx, w, true)
 		for _, how := range [][]string{{"--static"}, {"--yes"}, {"--yes", "--ephemeral"}} {
 			answer := askWhy(ctx, asker, append([]string{w.words("NS/web"), w.words("svc/NS/db"), "--expect", "connected"}, how...)...)
@@ -64,7 +63,8 @@ var _ = Describe("podknock why with few rights", Serial, Label("full"), func() {
 		Expect(answer.out).NotTo(ContainSubstring("forbidden"))
 		// With a disagreement a policy of its own is tried too.
 		w.onNodes(ctx, &whyCase{node: letThrough})
-		shell(ctx, w.words("kubectl delete networkpolicy -n NS db; kubectl apply -f - <<'END'\n"+whyPolicy("NS", "deny", denyIngress)+"\nEND"))
+		shell(ctx, w.words("kubectl delete networkpolicy -n NS db"))
+		w.add(ctx, whyPolicy("NS", "deny", denyIngress))
 		Eventually(ctx, func(g Gomega) {
 			answer := askWhy(ctx, asker, w.words("NS/web"), w.words("svc/NS/db"), "--yes")
 			g.Expect(answer.code).To(Equal(runner.ExitMismatch))
@@ -74,8 +74,7 @@ var _ = Describe("podknock why with few rights", Serial, Label("full"), func() {
 	}, SpecTimeout(whyTimeout))
 
 	It("answers with the Role alone, and says what it could not read", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.apply(ctx, &whyCase{manifests: whyPair + otherClient + otherService})
+		w := worldOf(ctx, whyPair+otherClient+otherService)
 		asker := asker(ctx, w, false)
 		ask := func(to string, args ...string) asked {
 			GinkgoHelper()
@@ -92,7 +91,7 @@ var _ = Describe("podknock why with few rights", Serial, Label("full"), func() {
 			Expect(answer.code).To(BeZero(), "%v", how)
 			Expect(answer.causes()).To(BeEmpty())
 		}
-		shell(ctx, w.words("kubectl apply -f - <<'END'\n"+whyPolicy("NS", "db", strings.Replace(fromWeb, "app: web", "app: wbe", 1))+"\nEND"))
+		w.add(ctx, whyPolicy("NS", "db", strings.Replace(fromWeb, "app: web", "app: wbe", 1)))
 		Eventually(ctx, func(g Gomega) {
 			answer := ask("NS/db:5432", "--yes", "--expect", "connected")
 			g.Expect(answer.code).To(Equal(runner.ExitMismatch))
@@ -113,7 +112,7 @@ var _ = Describe("podknock why with few rights", Serial, Label("full"), func() {
 		Expect(answer.code).To(Equal(runner.ExitInconclusive))
 
 		By("asking about another namespace that blocks it")
-		shell(ctx, w.words("kubectl apply -f - <<'END'\n"+whyPolicy("OTHER", "deny", denyIngress)+"\nEND"))
+		w.add(ctx, whyPolicy("OTHER", "deny", denyIngress))
 		Eventually(ctx, func(g Gomega) {
 			answer := ask("client.OTHER:80", "--yes", "--expect", "connected")
 			g.Expect(answer.code).To(Equal(runner.ExitMismatch))
@@ -122,7 +121,7 @@ var _ = Describe("podknock why with few rights", Serial, Label("full"), func() {
 		}).Should(Succeed())
 
 		By("locking its own egress, which it can read, without DNS, which it cannot")
-		shell(ctx, w.words("kubectl apply -f - <<'END'\n"+whyPolicy("NS", "web", `{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]}`)+"\nEND"))
+		w.add(ctx, whyPolicy("NS", "web", `{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]}`))
 		var fix string
 		Eventually(ctx, func(g Gomega) {
 			answer := ask("db.NS:80", "--yes", "--expect", "connected")
