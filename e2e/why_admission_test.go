@@ -85,7 +85,7 @@ func inject(ctx context.Context, namespace, patch string) *injector {
 }
 
 var _ = Describe("podknock why where admission changes pods", Serial, Label("full"), func() {
-	DescribeTable("gives up a probe pod that is not what was ordered, and real pods notice nothing", func(ctx SpecContext, patch, says string) {
+	DescribeTable("creates no probe pod that would not be what was ordered, and real pods notice nothing", func(ctx SpecContext, patch, says string) {
 		if whyLab() == "" {
 			Skip("it serves the API server from within its machine, which needs the lab")
 		}
@@ -103,6 +103,7 @@ var _ = Describe("podknock why where admission changes pods", Serial, Label("ful
 		Expect(strings.Join(answer.report.Unknown, "\n")).To(ContainSubstring(says))
 		Expect(answer.causes()).To(Equal([]string{"test"}))
 		Expect(b.faults).To(BeEmpty())
+		Expect(b.probes.Load()).To(BeZero())
 		expectNothingLeft(ctx)
 	},
 		Entry("a sidecar is injected", `[{"op": "add", "path": "/spec/containers/-", "value": {"name": "proxy", "image": "podknock.dev/agent:dev"}}]`,
@@ -110,6 +111,7 @@ var _ = Describe("podknock why where admission changes pods", Serial, Label("ful
 		Entry("an init container is injected", `[{"op": "add", "path": "/spec/initContainers", "value": [{"name": "redirect", "image": "podknock.dev/agent:dev", "args": ["version"]}]}]`,
 			"it has 2 containers instead of 1", SpecTimeout(whyTimeout)),
 		Entry("the readiness gate is taken away", `[{"op": "remove", "path": "/spec/readinessGates"}]`, "its readiness gate is gone", SpecTimeout(whyTimeout)),
-		Entry("a label is added that a policy looks at", `[{"op": "add", "path": "/metadata/labels", "value": {"tier": "back"}}]`, "judges it unlike the pod", SpecTimeout(whyTimeout)),
+		Entry("a label is added that a policy looks at", `[{"op": "add", "path": "/metadata/labels/tier", "value": "back"}]`, "judges it unlike the pod", SpecTimeout(whyTimeout)),
+		Entry("all labels are taken away, ours too", `[{"op": "add", "path": "/metadata/labels", "value": {"tier": "back"}}]`, "judges it unlike the pod", SpecTimeout(whyTimeout)),
 	)
 })

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -177,6 +178,8 @@ func holding(ctx context.Context, meanwhile func(), args ...string) {
 
 // bystander records every state that objects of a namespace have while something runs.
 type bystander struct {
+	// probes counts the events of probe pods.
+	probes atomic.Int64
 	mu     sync.Mutex
 	faults []string
 }
@@ -208,6 +211,7 @@ func (b *bystander) watch(ctx context.Context, namespace string, real []string) 
 				}
 				continue
 			}
+			b.probes.Add(1)
 			if owner := metav1.GetControllerOf(pod); owner != nil {
 				b.fault("probe pod %s was adopted by %s %s", pod.Name, owner.Kind, owner.Name)
 			}
@@ -278,6 +282,7 @@ var _ = Describe("podknock why as a guest", Serial, Label("full"), func() {
 		stop()
 		done.Wait()
 		Expect(b.faults).To(BeEmpty())
+		Expect(b.probes.Load()).To(BeNumerically(">", 0))
 		Expect(state(ctx, w.namespace)).To(Equal(before))
 		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))

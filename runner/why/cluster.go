@@ -18,6 +18,8 @@ type Cluster interface {
 	ObserveNeighbours(ctx context.Context, snapshot *diagnose.Snapshot, namespaces ...string) error
 
 	PrepareNamespace(ctx context.Context, name string) error
+	// TryDouble says what the API server would make of a probe pod, and creates nothing.
+	TryDouble(ctx context.Context, order Order) (*corev1.Pod, error)
 	// CreateDouble creates a probe pod beside real ones, and returns it as the API server made it.
 	CreateDouble(ctx context.Context, order Order) (*corev1.Pod, error)
 	// DeletePod returns when the pod is gone.

@@ -258,8 +258,15 @@ func (s *story) obstacle(err error) { s.evidence.Obstacles = append(s.evidence.O
 // errUnsafe says that the pod as the API server made it is not what was ordered.
 var errUnsafe = errors.New("admission changed the pod")
 
-// start creates a probe pod, looks at what admission has made of it, and waits for it.
+// start looks at what admission would make of a probe pod, creates it, looks again, and waits for it.
 func (s *story) start(ctx context.Context, d *double) (runner.Pod, error) {
+	tried, err := s.cluster.TryDouble(ctx, d.order)
+	if err != nil {
+		return runner.Pod{}, err
+	}
+	if err := unlike(tried, d); err != nil {
+		return runner.Pod{}, err
+	}
 	made, err := s.cluster.CreateDouble(ctx, d.order)
 	if err != nil {
 		return runner.Pod{}, err
