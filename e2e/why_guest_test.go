@@ -24,7 +24,8 @@ import (
 	"github.com/podknock/podknock/runner"
 )
 
-// production is a Deployment as people run it, with all that counts its pods.
+// production is a Deployment and a StatefulSet as people run them, with all that counts their pods. Each has one budget: of several for one pod
+// Kubernetes looks at any one, and the others stay as they are.
 const production = `
 apiVersion: apps/v1
 kind: Deployment
@@ -62,8 +63,8 @@ spec: {minAvailable: 1, selector: {matchLabels: {app: shop}}}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
-metadata: {name: shop-share, namespace: NS}
-spec: {maxUnavailable: 50%, selector: {matchLabels: {app: shop}}}
+metadata: {name: store-share, namespace: NS}
+spec: {maxUnavailable: 50%, selector: {matchLabels: {app: store}}}
 ---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
