@@ -72,7 +72,7 @@ func inject(ctx context.Context, namespace, patch string) *injector {
 	}, NodeTimeout(time.Minute))
 	Eventually(ctx, func(g Gomega) {
 		trial := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "trial"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "trial", Labels: map[string]string{"app": "trial"}},
 			Spec: corev1.PodSpec{
 				Containers: []corev1.Container{{Name: "app", Image: *imageFlag}}, ReadinessGates: []corev1.PodReadinessGate{{ConditionType: "example.org/never"}},
 			},
@@ -80,7 +80,7 @@ func inject(ctx context.Context, namespace, patch string) *injector {
 		_, err := clientset.CoreV1().Pods(namespace).Create(ctx, trial, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(hook.called.Load()).To(BeNumerically(">", 0))
-	}).Should(Succeed())
+	}).WithTimeout(30 * time.Second).Should(Succeed())
 	return hook
 }
 
