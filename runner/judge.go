@@ -122,7 +122,7 @@ func judgeSteps(expansion *scenarios.Expansion, findings [][]finding, command st
 				}
 			}
 			steps[i].Cells = append(steps[i].Cells, result)
-			steps[i].Counts.add(judged.mark)
+			steps[i].Counts.Add(judged.mark)
 			steps[i].Mark = worse(steps[i].Mark, judged.mark)
 		}
 	}

@@ -47,8 +47,8 @@ func worse(a, b Mark) Mark {
 	return a
 }
 
-// add counts one cell.
-func (c *Counts) add(mark Mark) {
+// Add counts one cell.
+func (c *Counts) Add(mark Mark) {
 	switch mark {
 	case MarkPass:
 		c.Pass++
