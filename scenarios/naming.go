@@ -18,6 +18,8 @@ import (
 type Naming struct {
 	run      string
 	scenario *Scenario
+	// given are names of namespaces in the cluster for names of the scenario's own.
+	given map[string]string
 }
 
 // maxRun leaves room for the rest of a namespace's name.
@@ -31,12 +33,21 @@ func NewNaming(run string, scenario *Scenario) (Naming, error) {
 	return Naming{run: run, scenario: scenario}, nil
 }
 
+// In is the naming with these namespaces of the cluster, by the scenario's names, in the place of those that it would create.
+func (n Naming) In(given map[string]string) Naming {
+	n.given = given
+	return n
+}
+
 // Namespace is the name of a namespace in the cluster: that of an existing namespace as it is, and for an own one
 // pk-RUN-NAME-HASH, a DNS label. A name that the scenario does not declare is returned as it is.
 func (n Naming) Namespace(name string) string {
 	namespace := n.scenario.namespace(name)
 	if namespace == nil || namespace.Existing {
 		return name
+	}
+	if given, ok := n.given[name]; ok {
+		return given
 	}
 	return n.unique("pk-"+n.run+"-"+name, "namespace", name)
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Tolerations  []corev1.Toleration
 	// Tenant is the one namespace to work in with rights in it alone. Empty means rights in the whole cluster.
 	Tenant string
+	// Reserve are namespaces that exist and that the run uses instead of creating some, with rights in them alone.
+	Reserve []string
 	// Kept says that the objects are meant to outlive the run.
 	Kept bool
 	// Context is the name of the kubeconfig's context, for the report.

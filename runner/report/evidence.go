@@ -76,7 +76,7 @@ func facts(s *runner.ScenarioResult, c *runner.Cell) []fact {
 		add("expected", because(c))
 		add("wire", wire(s, c)...)
 		if c.Flapping || len(c.Changes) > 0 {
-			add("history", history(c))
+			add("history", course(c))
 		}
 		if c.Control != nil && !c.Control.Proven && !strings.Contains(c.Why, c.Control.Cell) {
 			add("control", control(c.Control))
@@ -142,7 +142,7 @@ func onNode(s *runner.ScenarioResult, e runner.Endpoint) string {
 }
 
 // history tells how the outcome changed during the step.
-func history(c *runner.Cell) string {
+func course(c *runner.Cell) string {
 	parts := make([]string, len(c.Changes))
 	for i, change := range c.Changes {
 		parts[i] = fmt.Sprintf("%s after %s", change.Outcome, brief(change.After))
