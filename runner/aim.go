@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,6 +26,14 @@ type aim struct {
 	answers []string
 	// obstacle says why the cell cannot be asked. Everything else is zero then, but the source and the target where they are known.
 	obstacle string
+	// untested says that the obstacle is the cluster's right, and no error.
+	untested bool
+}
+
+// stop is an aim that cannot be asked because of an error.
+func (a aim) stop(err error) aim {
+	var untested *untestedError
+	return aim{source: a.source, target: a.target, obstacle: err.Error(), untested: errors.As(err, &untested)}
 }
 
 // dnsName is a name that every cluster's DNS knows, by the search list of a pod.
@@ -37,14 +46,13 @@ func (b *book) aim(step *scenarios.ExpandedStep, cell scenarios.Cell) aim {
 	}
 	a := aim{source: cell.From.Name}
 	if _, err := b.pod(cell.From.Name); err != nil {
-		a.obstacle = err.Error()
-		return a
+		return a.stop(err)
 	}
 	a.attempt = probe.Attempt{
 		Protocol: probe.Protocol(cell.Protocol), Port: uint16(cell.Port), Family: probe.Family(cell.Family),
 	}
 	if err := b.aimAt(step, cell, &a); err != nil {
-		return aim{source: a.source, target: a.target, obstacle: err.Error()}
+		return a.stop(err)
 	}
 	return a
 }

@@ -17,6 +17,9 @@ type book struct {
 	// pods are those that run, problems those that do not and why.
 	pods     map[string]Pod
 	problems map[string]string
+	// untested are those of the problems that leave cells untested, rather than in error: pods that want the network of their node, which
+	// not every cluster allows.
+	untested map[string]bool
 	services map[string]*corev1.Service
 	// nodes holds the addresses of nodes by name.
 	nodes map[string][]netip.Addr
@@ -24,7 +27,7 @@ type book struct {
 
 func newBook(scenario *scenarios.Scenario, naming naming) *book {
 	return &book{
-		scenario: scenario, naming: naming, pods: map[string]Pod{}, problems: map[string]string{},
+		scenario: scenario, naming: naming, pods: map[string]Pod{}, problems: map[string]string{}, untested: map[string]bool{},
 		services: map[string]*corev1.Service{}, nodes: map[string][]netip.Addr{},
 	}
 }
@@ -63,12 +66,19 @@ func of(family corev1.IPFamily, addresses []netip.Addr) (netip.Addr, bool) {
 	return addresses[i], true
 }
 
+// untestedError says why a cell is left untested.
+type untestedError struct{ reason string }
+
+func (e *untestedError) Error() string { return e.reason }
+
 // pod finds a pod that runs, or says why there is none.
 func (b *book) pod(name string) (Pod, error) {
 	if pod, ok := b.pods[name]; ok {
 		return pod, nil
 	}
-	if problem := b.problems[name]; problem != "" {
+	if problem := b.problems[name]; problem != "" && b.untested[name] {
+		return Pod{}, &untestedError{fmt.Sprintf("not tested: pod %q needs the network of its node, which this cluster does not allow: %s", name, problem)}
+	} else if problem != "" {
 		return Pod{}, fmt.Errorf("pod %q did not start: %s", name, problem)
 	}
 	return Pod{}, fmt.Errorf("pod %q does not exist", name)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,9 +43,12 @@ type Namespaces interface {
 	LabelNamespace(ctx context.Context, name string, labels map[string]*string) error
 }
 
+// ErrRefused says that the rules of the cluster do not allow a pod: admission, PodSecurity, a quota, missing rights.
+var ErrRefused = errors.New("the cluster refuses the pod")
+
 // Pods are the probe pods of a run.
 type Pods interface {
-	// CreatePod creates a probe pod. The error explains a refusal.
+	// CreatePod creates a probe pod. The error explains a refusal, and is ErrRefused if the cluster does not want such a pod.
 	CreatePod(ctx context.Context, pod PodOrder) error
 	// AwaitPod waits until the pod runs and has its addresses. It fails with a sentence for a human as soon as the cluster says that the pod
 	// can't start, or when ctx ends.

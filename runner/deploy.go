@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -104,6 +105,7 @@ func (l *lane) createPods(ctx context.Context, refs []scenarios.Ref) error {
 			mu.Lock()
 			defer mu.Unlock()
 			delete(l.book.problems, order.Logical)
+			l.book.untested[order.Logical] = order.HostNetwork && errors.Is(err, ErrRefused)
 			if err != nil {
 				l.book.problems[order.Logical] = err.Error()
 				return

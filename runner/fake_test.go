@@ -52,6 +52,7 @@ type fakePod struct {
 	ports     []corev1.ContainerPort
 	incidents Incidents
 	counters  probe.Counters
+	arrivals  []probe.Arrival
 }
 
 func newFakeCluster() *fakeCluster {
@@ -89,7 +90,7 @@ func (c *fakeCluster) CreatePod(_ context.Context, order PodOrder) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if problem := c.cannotStart[order.Logical]; problem != "" {
-		return errors.New(problem)
+		return fmt.Errorf("%w: %s", ErrRefused, problem)
 	}
 	number := len(c.pods) + 1
 	pod := Pod{
@@ -221,6 +222,16 @@ func (c *fakeCluster) byAddress(address netip.Addr) *fakePod {
 	return nil
 }
 
+// named finds a pod by its name in the cluster. The lock is held.
+func (c *fakeCluster) named(name string) *fakePod {
+	for key, pod := range c.pods {
+		if key.name == name {
+			return pod
+		}
+	}
+	return nil
+}
+
 // knock is what the network does with an attempt.
 func (c *fakeCluster) knock(from policyName, attempt probe.Attempt) probe.Observation {
 	c.mu.Lock()
@@ -288,8 +299,19 @@ func (a *fakeAgent) Run(ctx context.Context, attempts []probe.Attempt, deliver f
 	return nil
 }
 
-func (a *fakeAgent) Evidence(context.Context, probe.EvidenceQuestion) (probe.Evidence, error) {
-	return probe.Evidence{Time: time.Now(), ArrivalsComplete: true}, nil
+func (a *fakeAgent) Evidence(_ context.Context, question probe.EvidenceQuestion) (probe.Evidence, error) {
+	a.cluster.mu.Lock()
+	defer a.cluster.mu.Unlock()
+	pod := a.cluster.pods[a.pod]
+	evidence := probe.Evidence{
+		Time: time.Now(), ArrivalsComplete: true, Mark: uint64(len(pod.arrivals)), Counters: pod.counters,
+	}
+	for i, arrival := range pod.arrivals {
+		if uint64(i) >= question.After && slices.Contains(question.Ports, arrival.Remote.Port()) {
+			evidence.Arrivals = append(evidence.Arrivals, arrival)
+		}
+	}
+	return evidence, nil
 }
 
 func (a *fakeAgent) Counters(context.Context) (probe.Counters, error) {

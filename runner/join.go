@@ -12,8 +12,8 @@ import (
 const questionCells = probe.MaxQuestion / 8
 
 // join asks the destinations what they know about the attempts that stayed silent or were refused, and reads those again with it. The
-// destinations' facts are stored by cell.
-func (l *lane) join(ctx context.Context, aims []aim, answers table, destinations []*probe.Destination) {
+// destinations' facts are stored by cell. Arrivals up to the marks are none of these attempts'.
+func (l *lane) join(ctx context.Context, aims []aim, answers table, marks map[string]uint64, destinations []*probe.Destination) {
 	byTarget := map[string][]int{}
 	for i := range answers {
 		if answers[i].asked && aims[i].target != "" && wantsEvidence(answers[i].result) {
@@ -27,11 +27,41 @@ func (l *lane) join(ctx context.Context, aims []aim, answers table, destinations
 		}
 		all.Go(func() {
 			for part := range slices.Chunk(cells, questionCells) {
-				l.joinPart(ctx, target, part, aims, answers, destinations)
+				l.joinPart(ctx, target, marks[target], part, aims, answers, destinations)
 			}
 		})
 	}
 	all.Wait()
+}
+
+// marks asks the targets of these cells for the newest entries of their logs, before anybody knocks. What arrived until then from a source
+// port that the kernel gives out again is none of the knocks that follow. A target that cannot be asked has no mark.
+func (l *lane) marks(ctx context.Context, aims []aim, cells []int) map[string]uint64 {
+	var targets []string
+	for _, i := range cells {
+		target := aims[i].target
+		if target == "" || aims[i].obstacle != "" || slices.Contains(targets, target) {
+			continue
+		}
+		if _, err := l.book.pod(target); err == nil {
+			targets = append(targets, target)
+		}
+	}
+	newest := make([]uint64, len(targets))
+	var all sync.WaitGroup
+	for i, target := range targets {
+		all.Go(func() {
+			if evidence, err := l.agent(target).Evidence(ctx, probe.EvidenceQuestion{}); err == nil {
+				newest[i] = evidence.Mark
+			}
+		})
+	}
+	all.Wait()
+	marks := make(map[string]uint64, len(targets))
+	for i, target := range targets {
+		marks[target] = newest[i]
+	}
+	return marks
 }
 
 // wantsEvidence tells the outcomes whose meaning the other end can add to.
@@ -40,8 +70,10 @@ func wantsEvidence(result probe.Result) bool {
 }
 
 // joinPart reads some cells of one target again. If the target cannot be asked, they keep the reading of the source alone.
-func (l *lane) joinPart(ctx context.Context, target string, cells []int, aims []aim, answers table, destinations []*probe.Destination) {
-	var question probe.EvidenceQuestion
+func (l *lane) joinPart(
+	ctx context.Context, target string, after uint64, cells []int, aims []aim, answers table, destinations []*probe.Destination,
+) {
+	question := probe.EvidenceQuestion{After: after}
 	for _, i := range cells {
 		if nonce := answers[i].result.Nonce; !nonce.IsZero() {
 			question.Nonces = append(question.Nonces, nonce)
@@ -76,7 +108,7 @@ func (l *lane) askQuietly(ctx context.Context, aims []aim, cells []int, answers 
 			continue
 		}
 		agent := l.agent(aims[i].target)
-		before, err := agent.Counters(ctx)
+		before, err := agent.Evidence(ctx, probe.EvidenceQuestion{})
 		if err != nil {
 			continue
 		}
@@ -90,12 +122,12 @@ func (l *lane) askQuietly(ctx context.Context, aims []aim, cells []int, answers 
 		}
 		single := table{again}
 		known := make([]*probe.Destination, 1)
-		l.joinPart(ctx, aims[i].target, []int{0}, []aim{aims[i]}, single, known)
+		l.joinPart(ctx, aims[i].target, before.Mark, []int{0}, []aim{aims[i]}, single, known)
 		var destination probe.Destination
 		if known[0] != nil {
 			destination = *known[0]
 		}
-		destination = destination.InQuietRound(aims[i].attempt.Protocol, before, after)
+		destination = destination.InQuietRound(aims[i].attempt.Protocol, before.Counters, after)
 		destinations[i] = &destination
 		answers[i].result = l.readAgain(aims[i], again.result, destination)
 	}

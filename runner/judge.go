@@ -19,7 +19,9 @@ type finding struct {
 	disturbed string
 	// unclean says why the expectation of a cell before any policy cannot be relied on: a platform has put policies of its own there.
 	unclean string
-	// left out says that the caller did not want the cell asked.
+	// untested says that it could not be asked for a reason that is the cluster's right, so that this is no error.
+	untested bool
+	// leftOut says that the caller did not want the cell asked.
 	leftOut bool
 }
 
@@ -33,6 +35,8 @@ type judgement struct {
 func judge(cell scenarios.Cell, found finding, control *Control) judgement {
 	result := found.result
 	switch {
+	case !found.asked && found.untested:
+		return judgement{MarkInconclusive, found.failure}
 	case !found.asked:
 		return judgement{MarkError, found.failure}
 	case result.Outcome == probe.Error:

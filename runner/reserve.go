@@ -13,25 +13,31 @@ import (
 type reserve struct {
 	mu   sync.Mutex
 	free []string
-	// given is closed and replaced whenever namespaces come back.
-	given chan struct{}
+	// usable is the number of namespaces that are free or will be.
+	usable int
+	// changed is closed and replaced whenever namespaces come back or are lost.
+	changed chan struct{}
 }
 
 func newReserve(names []string) *reserve {
-	return &reserve{free: slices.Clone(names), given: make(chan struct{})}
+	return &reserve{free: slices.Clone(names), usable: len(names), changed: make(chan struct{})}
 }
 
-// take waits until so many namespaces are free.
+// take waits until so many namespaces are free. It fails when so many never will be.
 func (r *reserve) take(ctx context.Context, n int) ([]string, error) {
 	for {
 		r.mu.Lock()
+		if n > r.usable {
+			r.mu.Unlock()
+			return nil, fmt.Errorf("it needs %d namespaces of the reserve, and %d are left that could be emptied", n, r.usable)
+		}
 		if n <= len(r.free) {
 			taken := slices.Clone(r.free[:n])
 			r.free = r.free[n:]
 			r.mu.Unlock()
 			return taken, nil
 		}
-		given := r.given
+		given := r.changed
 		r.mu.Unlock()
 		select {
 		case <-given:
@@ -41,12 +47,19 @@ func (r *reserve) take(ctx context.Context, n int) ([]string, error) {
 	}
 }
 
-func (r *reserve) give(names []string) {
+// give takes namespaces back that are empty again.
+func (r *reserve) give(names []string) { r.change(names, 0) }
+
+// lose forgets namespaces that could not be emptied: what is in them might disturb the next scenario.
+func (r *reserve) lose(names []string) { r.change(nil, len(names)) }
+
+func (r *reserve) change(back []string, lost int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.free = append(r.free, names...)
-	close(r.given)
-	r.given = make(chan struct{})
+	r.free = append(r.free, back...)
+	r.usable -= lost
+	close(r.changed)
+	r.changed = make(chan struct{})
 }
 
 // ownNamespaces are the names of the namespaces that a scenario would create.
@@ -68,11 +81,6 @@ func reserveObstacle(scenario *scenarios.Scenario, namespaces int) string {
 	for _, namespace := range scenario.Namespaces {
 		if namespace.Existing {
 			return fmt.Sprintf("it needs pods in namespace %q, which is not of the reserve", namespace.Name)
-		}
-	}
-	for _, pod := range scenario.Pods {
-		if pod.HostNetwork {
-			return "it needs pods in the network of their nodes, which no namespace of the reserve allows"
 		}
 	}
 	for _, step := range scenario.Steps {

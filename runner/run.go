@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -75,6 +77,7 @@ type run struct {
 func (r *run) runAll(ctx context.Context) {
 	pods := semaphore.NewWeighted(int64(r.options.MaxPods))
 	places := semaphore.NewWeighted(int64(r.options.Parallel))
+	namespaces := newReserve(r.options.Reserve)
 	var all sync.WaitGroup
 	defer all.Wait()
 	for i := range r.plan.Scenarios {
@@ -91,15 +94,47 @@ func (r *run) runAll(ctx context.Context) {
 			places.Release(1)
 			return
 		}
+		planned, taken, err := r.settleInReserve(ctx, planned, namespaces)
+		if err != nil {
+			r.finished(i, notBegun(&r.plan.Scenarios[i], explain(ctx, err)))
+			places.Release(1)
+			pods.Release(weight)
+			continue
+		}
 		all.Go(func() {
 			lane := newLane(r.cluster, r.options, planned)
 			result := lane.run(ctx, planned)
 			r.finished(i, &result)
 			places.Release(1)
-			lane.tidy(ctx)
+			if lane.tidy(ctx) == nil {
+				namespaces.give(taken)
+			} else {
+				namespaces.lose(taken)
+			}
 			pods.Release(weight)
 		})
 	}
+}
+
+// notBegun is the result of a scenario of which nothing was carried out.
+func notBegun(planned *Planned, err error) *ScenarioResult {
+	return &ScenarioResult{
+		Name: planned.Scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, About: planned.Scenario.About,
+		Mark: MarkError, Error: err.Error(), Start: time.Now().UTC(), Pods: []PodResult{}, Steps: []StepResult{},
+	}
+}
+
+// settleInReserve moves a scenario into namespaces of the reserve, if there is one, and says which.
+func (r *run) settleInReserve(ctx context.Context, planned *Planned, namespaces *reserve) (moved *Planned, taken []string, err error) {
+	if len(r.options.Reserve) == 0 {
+		return planned, nil, nil
+	}
+	taken, err = namespaces.take(ctx, len(ownNamespaces(planned.Scenario)))
+	if err != nil {
+		return nil, nil, err
+	}
+	moved, err = planned.inNamespaces(r.options, taken)
+	return moved, taken, err
 }
 
 func (r *run) isStopped() bool {
@@ -140,10 +175,20 @@ func (r *run) fill(report *Report) {
 		report.Phases = append(report.Phases, PhaseTime{Name: result.Name, Start: result.Start, Elapsed: result.Elapsed})
 		for _, pod := range result.Pods {
 			nodes[pod.Node] = pod.Node != ""
+			report.Cluster.addFamilies(pod.Addresses)
 		}
 	}
 	report.Latency = mergeLatencies(latencies...)
 	report.Cluster.keepNodes(nodes)
+}
+
+// addFamilies adds the families of a pod's addresses. A pod has that of the cluster's Services first.
+func (f *ClusterFacts) addFamilies(addresses []string) {
+	for _, address := range parseAddresses(addresses) {
+		if family := string(familyOf(address)); !slices.Contains(f.Families, family) {
+			f.Families = append(f.Families, family)
+		}
+	}
 }
 
 // keepNodes leaves the nodes that probe pods ran on.
@@ -171,31 +216,34 @@ func (r *run) cleanUp(ctx context.Context) CleanUp {
 }
 
 // tidy deletes what the scenario created, so that the next one has room, and returns when its pods are gone. What fails here, the clean-up of
-// the run does again and reports.
-func (l *lane) tidy(ctx context.Context) {
+// the run does again and reports; a namespace of the reserve with something in it is not given to the next scenario.
+func (l *lane) tidy(ctx context.Context) error {
 	if l.options.Keep {
-		return
+		return errKept
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.options.CleanUpTimeout)
 	defer cancel()
-	var all sync.WaitGroup
+	var all errgroup.Group
 	for ref := range l.alive {
 		switch {
 		case !isNamespace(ref) && l.podObject(ref.Name).AmongOthers:
 			object := l.podObject(ref.Name)
-			all.Go(func() { _ = l.cluster.DeletePod(ctx, object.Meta.Namespace, object.Meta.Name) })
+			all.Go(func() error { return l.cluster.DeletePod(ctx, object.Meta.Namespace, object.Meta.Name) })
 		case isNamespace(ref) && l.ownsNamespace(ref.Name):
 			name := l.book.naming.namespace(ref.Name)
-			all.Go(func() { _ = l.cluster.DeleteNamespace(ctx, name, false) })
+			all.Go(func() error { return l.cluster.DeleteNamespace(ctx, name, false) })
 		}
 	}
 	for policy := range l.applied {
 		if l.options.Tenant != "" {
-			all.Go(func() { _ = l.cluster.DeletePolicy(ctx, policy.namespace, policy.name) })
+			all.Go(func() error { return l.cluster.DeletePolicy(ctx, policy.namespace, policy.name) })
 		}
 	}
-	all.Wait()
+	return all.Wait()
 }
+
+// errKept says that everything was to stay.
+var errKept = errors.New("it was kept")
 
 func (l *lane) ownsNamespace(name string) bool {
 	if l.options.Tenant != "" {

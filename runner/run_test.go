@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -186,6 +187,36 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 	}
 }
 
+// fromTheNode has a pod in the network of its node.
+const fromTheNode = `
+apiVersion: podknock.dev/v1alpha1
+kind: Scenario
+metadata: {name: from-the-node}
+about: A pod in the network of its node reaches others.
+namespaces:
+  app: {}
+  host: {}
+pods:
+  front: {namespace: app, ports: [80/TCP]}
+  back: {namespace: app, ports: [80/TCP]}
+  node: {namespace: host, hostNetwork: true, ports: [20080/TCP]}
+steps:
+  - name: no policy
+    expect: [{from: "*", to: "*", outcome: connected}]
+`
+
+func TestAPodThatMayNotUseTheNodesNetworkIsNotTested(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	cluster.cannotStart = map[string]string{"node": "violates PodSecurity: hostNetwork"}
+	report := runOn(t, t.Context(), cluster, fastOptions(), fromTheNode)
+	g.Expect(report.Scenarios[0].Error).To(BeEmpty())
+	step := report.Scenarios[0].Steps[0]
+	g.Expect(marks(step)).To(And(HaveKeyWithValue("node->back:80", MarkInconclusive), HaveKeyWithValue("front->back:80", MarkPass)))
+	g.Expect(step.Cells).To(ContainElement(And(HaveField("From.Text", "node"),
+		HaveField("Why", ContainSubstring("not tested: pod \"node\" needs the network of its node")))))
+}
+
 func TestRunReportsAnInterruption(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -209,6 +240,70 @@ func TestRunSampledTheLatencyOfWhatChanged(t *testing.T) {
 	g.Expect(report.Latency.Deny.Samples).To(Equal(1))
 	g.Expect(report.Latency.Allow.Samples).To(BeZero())
 	g.Expect(report.Cluster.Nodes).To(Equal([]Node{{Name: "node1"}}), "nodes without probe pods are left out")
+	g.Expect(report.Cluster.Families).To(Equal([]string{"IPv4"}))
+}
+
+// closedAndOpened has a step that closes a way and one that opens it.
+const closedAndOpened = `
+apiVersion: podknock.dev/v1alpha1
+kind: Scenario
+metadata: {name: closed-and-opened}
+about: A way is closed and opened again.
+pods:
+  front: {ports: [80/TCP]}
+  back: {labels: {role: back}, ports: [80/TCP]}
+steps:
+  - name: closed
+    apply:
+      - metadata: {name: back}
+        spec: {podSelector: {matchLabels: {role: back}}, policyTypes: [Ingress]}
+    expect: [{from: front, to: "back:80", outcome: blocked}]
+  - name: opened
+    delete: [policy/back]
+    expect: [{from: front, to: "back:80", outcome: connected}]
+`
+
+func TestAWayThatWasNeverClosedIsNotTimed(t *testing.T) {
+	rows := map[string]struct {
+		unenforced  bool
+		allow, deny int
+	}{
+		"nothing is enforced": {unenforced: true},
+		"all is enforced":     {allow: 1, deny: 1},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			cluster := newFakeCluster()
+			cluster.unenforced = row.unenforced
+			report := runOn(t, t.Context(), cluster, fastOptions(), closedAndOpened)
+			g.Expect(report.Latency.Allow.Samples).To(Equal(row.allow))
+			g.Expect(report.Latency.Deny.Samples).To(Equal(row.deny))
+		})
+	}
+}
+
+func TestArrivalsFromBeforeTheStepAreNotOfItsKnocks(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	// The pod that must not get through has got through before the policy, from the same port, without saying its nonce.
+	cluster.asked = func(c *fakeCluster, source, target string, attempt probe.Attempt) (probe.Observation, bool) {
+		if source != "stranger" || target != "back" {
+			return probe.Observation{}, false
+		}
+		stranger, back := c.named("stranger"), c.named("back")
+		from := netip.AddrPortFrom(stranger.Addresses[0], 50000)
+		to := netip.AddrPortFrom(back.Addresses[0], attempt.Port)
+		o := probe.Observation{Nonce: probe.NewNonce(), Ports: []uint16{50000}, Local: from, Remote: to, Phase: probe.PhaseConnect, Tries: 4}
+		if len(c.policies) > 0 {
+			return o, true
+		}
+		back.arrivals = append(back.arrivals, probe.Arrival{Protocol: probe.TCP, Local: to, Remote: from})
+		o.Phase, o.Identity = probe.PhaseDone, &probe.Identity{Pod: back.Name, Namespace: back.Namespace, UID: back.UID, Nonce: o.Nonce}
+		return o, true
+	}
+	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+	g.Expect(marks(report.Scenarios[0].Steps[1])).To(HaveKeyWithValue("stranger->back:80", MarkPass))
 }
 
 func TestOnlyAsksTheCellAndItsControl(t *testing.T) {

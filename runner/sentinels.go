@@ -18,6 +18,9 @@ type sentinel struct {
 	cell int
 	// allow says that the step opens the way.
 	allow bool
+	// wasOld says that the step before found the old outcome. Without that, the samples themselves have to begin with it: a way that was
+	// never closed cannot be opened.
+	wasOld bool
 	// seen holds, for each sample in order, whether it had the new outcome.
 	seen []sample
 }
@@ -26,11 +29,24 @@ type sentinel struct {
 type sample struct {
 	start time.Time
 	known bool
-	new   bool
+	// new says that it had the new outcome, old that it had the old one. An error is neither.
+	new, old bool
+}
+
+// prior is what the step before said about a cell.
+type prior struct {
+	expected scenarios.Expected
+	// found is the outcome that it ended with, empty if the cell was not asked.
+	found probe.Outcome
+}
+
+// closed tells whether an outcome shows that a way is not open.
+func closed(outcome probe.Outcome) bool {
+	return outcome != "" && outcome != probe.Connected && outcome != probe.Error && outcome != probe.Unsupported
 }
 
 // chooseSentinels picks cells that a step changes, at most maxSentinels, over as many pairs as possible.
-func chooseSentinels(before map[string]scenarios.Expected, cells []scenarios.Cell, aims []aim, asked []int) []*sentinel {
+func chooseSentinels(before map[string]prior, cells []scenarios.Cell, aims []aim, asked []int) []*sentinel {
 	var changed []*sentinel
 	for _, i := range asked {
 		cell := cells[i]
@@ -39,9 +55,12 @@ func chooseSentinels(before map[string]scenarios.Expected, cells []scenarios.Cel
 			continue
 		}
 		opens, closes := cell.Expected == scenarios.Expected(probe.Connected), cell.Expected.NeedsControl()
-		wasOpen, wasClosed := old == scenarios.Expected(probe.Connected), old.NeedsControl()
-		if opens && wasClosed || closes && wasOpen {
-			changed = append(changed, &sentinel{cell: i, allow: opens})
+		wasOpen, wasClosed := old.expected == scenarios.Expected(probe.Connected), old.expected.NeedsControl()
+		switch {
+		case opens && wasClosed:
+			changed = append(changed, &sentinel{cell: i, allow: true, wasOld: closed(old.found)})
+		case closes && wasOpen:
+			changed = append(changed, &sentinel{cell: i, wasOld: old.found == probe.Connected})
 		}
 	}
 	if len(changed) <= maxSentinels {
@@ -55,8 +74,11 @@ func chooseSentinels(before map[string]scenarios.Expected, cells []scenarios.Cel
 }
 
 // latency is the time from the change to the start of the first sample with the new outcome that another one confirms. Two in a row, because
-// a sample is a single packet.
+// a sample is a single packet. There is none if the old outcome was never seen.
 func (s *sentinel) latency(changed time.Time) (time.Duration, bool) {
+	if !s.wasOld && (len(s.seen) == 0 || !s.seen[0].known || !s.seen[0].old) {
+		return 0, false
+	}
 	for i := range s.seen[:max(0, len(s.seen)-1)] {
 		if s.seen[i].known && s.seen[i].new && s.seen[i+1].known && s.seen[i+1].new {
 			return max(0, s.seen[i].start.Sub(changed)), true
@@ -118,6 +140,7 @@ func (l *lane) watchFrom(ctx context.Context, source string, aims []aim, cells [
 					// One packet cannot be conclusive; whether it got through is all that is asked.
 					result.Inconclusive = false
 					s.seen[number].new = agree(cell.Expected, cell.To.Kind, result, nil) != differs
+					s.seen[number].old = s.allow && closed(result.Outcome) || !s.allow && result.Outcome == probe.Connected
 				})
 				l.attempts.Add(int64(len(attempts)))
 				mu.Lock()

@@ -45,22 +45,30 @@ func TestSettlingNeedsRoundsThatAgreeAndSpanEnoughTime(t *testing.T) {
 
 func TestASentinelNeedsTwoSamplesInARow(t *testing.T) {
 	changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	at := func(after time.Duration, known, isNew bool) sample { return sample{changed.Add(after), known, isNew} }
+	at := func(after time.Duration, known, isNew bool) sample {
+		return sample{start: changed.Add(after), known: known, new: isNew, old: !isNew}
+	}
+	failed := sample{start: changed.Add(1), known: true}
 	rows := map[string]struct {
 		seen    []sample
+		begun   bool
 		latency time.Duration
 		ok      bool
 	}{
-		"no sample":                                         {},
-		"a single packet that was lost":                     {seen: []sample{at(1, true, true), at(2, true, false), at(3, true, true)}},
-		"one that was never answered between":               {seen: []sample{at(1, true, true), at(2, false, false), at(3, true, true)}},
-		"the first of two in a row counts":                  {seen: []sample{at(1, true, false), at(2, true, true), at(3, true, true)}, latency: 2, ok: true},
-		"a sample from before the change counts as at once": {seen: []sample{at(-5, true, true), at(3, true, true)}, latency: 0, ok: true},
+		"no sample":                                          {begun: true},
+		"a single packet that was lost":                      {begun: true, seen: []sample{at(1, true, true), at(2, true, false), at(3, true, true)}},
+		"one that was never answered between":                {begun: true, seen: []sample{at(1, true, true), at(2, false, false), at(3, true, true)}},
+		"a way that never had the old outcome":               {seen: []sample{at(1, true, true), at(2, true, true), at(3, true, true)}},
+		"a way whose first sample is an error":               {seen: []sample{failed, at(2, true, true), at(3, true, true)}},
+		"a way whose first sample is not answered yet":       {seen: []sample{at(1, false, false), at(2, true, true), at(3, true, true)}},
+		"the first of two in a row counts":                   {begun: true, seen: []sample{at(1, true, false), at(2, true, true), at(3, true, true)}, latency: 2, ok: true},
+		"samples that begin with the old outcome are enough": {seen: []sample{at(1, true, false), at(2, true, true), at(3, true, true)}, latency: 2, ok: true},
+		"a sample from before the change counts as at once":  {begun: true, seen: []sample{at(-5, true, true), at(3, true, true)}, latency: 0, ok: true},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			latency, ok := (&sentinel{seen: row.seen}).latency(changed)
+			latency, ok := (&sentinel{wasOld: row.begun, seen: row.seen}).latency(changed)
 			g.Expect(ok).To(Equal(row.ok))
 			g.Expect(latency).To(Equal(row.latency))
 		})

@@ -23,8 +23,8 @@ type story struct {
 	// findings are by step and cell, for the steps that were begun.
 	findings [][]finding
 	records  []StepResult
-	// before is what each cell was last expected to find.
-	before map[string]scenarios.Expected
+	// before is what each cell was last expected to find, and found.
+	before map[string]prior
 }
 
 // worthwhile tells whether a step or a later one has cells to ask.
@@ -75,10 +75,7 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 		story: s, step: step, aims: aims, cells: s.selected[number], changed: changed,
 		sentinels: chooseSentinels(s.before, step.Cells, aims, s.selected[number]),
 	}
-	s.before = map[string]scenarios.Expected{}
-	for _, cell := range step.Cells {
-		s.before[cell.String()] = cell.Expected
-	}
+	defer func() { s.remember(step, findings) }()
 	if len(watch.cells) == 0 {
 		return nil
 	}
@@ -88,6 +85,14 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 	record.Settled.Attempts = int(s.attempts.Load() - attempts)
 	record.Latency = watch.latency()
 	return err
+}
+
+// remember keeps what a step expected and found for the next one.
+func (s *story) remember(step *scenarios.ExpandedStep, findings []finding) {
+	s.before = map[string]prior{}
+	for i, cell := range step.Cells {
+		s.before[cell.String()] = prior{cell.Expected, findings[i].result.Outcome}
+	}
 }
 
 // fill puts what was found into the result.
@@ -122,6 +127,8 @@ type watch struct {
 	// last is the newest whole round, and counts those of the pods' incidents when the rounds that agree began.
 	last   round
 	counts map[string]int
+	// logs are where the logs of the targets stood when the step began to knock.
+	logs map[string]uint64
 }
 
 // settle asks until the step has come to rest, joins both ends' evidence and asks again what is unclear. If the evidence contradicts what
@@ -137,6 +144,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	bound := w.changed.Add(w.options.SettleTimeout)
 	history := newHistory(w.step.Cells, w.changed)
 	w.counts = w.incidentCounts()
+	w.logs = w.marks(ctx, w.aims, w.silent())
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
@@ -171,6 +179,13 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	return context.Cause(ctx)
 }
 
+// silent are the cells that may stay without an answer, so that their targets' logs will be asked.
+func (w *watch) silent() []int {
+	return slices.DeleteFunc(slices.Clone(w.cells), func(i int) bool {
+		return w.step.Cells[i].Expected == scenarios.Expected(probe.Connected)
+	})
+}
+
 // hopeful are the cells that may still become what is expected: not those whose pods did not start or are gone.
 func (w *watch) hopeful() []int {
 	gone := map[string]bool{}
@@ -201,7 +216,7 @@ func (w *watch) newSettling(number int) *settling {
 func (w *watch) conclude(ctx context.Context, findings []finding, history *history) (settled bool, err error) {
 	destinations := make([]*probe.Destination, len(w.step.Cells))
 	answers := slices.Clone(w.last.table)
-	w.join(ctx, w.aims, answers, destinations)
+	w.join(ctx, w.aims, answers, w.logs, destinations)
 	var doubtful []int
 	for _, i := range w.cells {
 		if cell := w.step.Cells[i]; answers[i].asked && agree(cell.Expected, cell.To.Kind, answers[i].result, destinations[i]) == unclear {
@@ -219,6 +234,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 	for _, i := range w.cells {
 		cell := w.step.Cells[i]
 		findings[i].answer, findings[i].destination = answers[i], destinations[i]
+		findings[i].untested = w.aims[i].untested
 		findings[i].changes, findings[i].flapping = history.of(i)
 		findings[i].disturbed = w.disturbance(w.aims[i])
 		if meddled != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 type podFlags struct {
 	image, registry, pullPolicy            string
 	pullSecrets, nodeSelector, tolerations []string
+	pullTimeout                            time.Duration
 }
 
 // agentImage is the repository of the agent's image. Its tag is the version of this program.
@@ -34,6 +36,7 @@ func addPodFlags(command *cobra.Command) *podFlags {
 	set.StringVar(&flags.registry, "registry", "", "registry to take the place of the image's own, such as registry.example.org/mirror")
 	set.StringVar(&flags.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never")
 	set.StringArrayVar(&flags.pullSecrets, "image-pull-secret", nil, "name of a Secret for the image in the namespace of the pods; may be repeated")
+	set.DurationVar(&flags.pullTimeout, "pull-timeout", cluster.DefaultPullTimeout, "how long a node may pull the image")
 	set.StringArrayVar(&flags.nodeSelector, "node-selector", nil, "label of the nodes for probe pods, KEY=VALUE; may be repeated")
 	set.StringArrayVar(&flags.tolerations, "toleration", nil, "taint that probe pods tolerate, KEY[=VALUE][:EFFECT], or * for all; may be repeated")
 	return flags
@@ -55,7 +58,10 @@ func (f *podFlags) apply(options *cluster.Options) error {
 	default:
 		return fmt.Errorf("--image-pull-policy %q: write Always, IfNotPresent or Never", f.pullPolicy)
 	}
-	options.PullSecrets = f.pullSecrets
+	if f.pullTimeout <= 0 {
+		return fmt.Errorf("--pull-timeout %s: write a duration above 0, such as 1m", f.pullTimeout)
+	}
+	options.PullSecrets, options.PullTimeout = f.pullSecrets, f.pullTimeout
 	for _, pair := range f.nodeSelector {
 		key, value, found := strings.Cut(pair, "=")
 		if !found || key == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func openFake(t *testing.T, objects ...runtime.Object) (*Cluster, *fake.Clientse
 	client := fake.NewClientset(objects...)
 	c := &Cluster{options: testOptions(), client: client, streams: newStreams(0), owners: owners{refs: map[string]metav1.OwnerReference{}}}
 	var err error
-	c.pods, err = watchPods(t.Context(), client, "", c.options.Run)
+	c.pods, err = watchPods(t.Context(), client, nil, c.options.Run)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(c.Close)
 	return c, client
@@ -73,6 +74,89 @@ func TestAPodThatTheClusterRefusesIsExplained(t *testing.T) {
 		return true, nil, apierrors.NewForbidden(corev1.Resource("pods"), "web", fmt.Errorf("violates PodSecurity \"restricted:latest\""))
 	})
 	g.Expect(c.CreatePod(t.Context(), testOrder())).To(MatchError(ContainSubstring("violates PodSecurity")))
+}
+
+func TestAPrivilegedNamespaceThatIsRefusedIsMadeRestricted(t *testing.T) {
+	g := NewWithT(t)
+	c, client := openFake(t)
+	client.PrependReactor("create", "namespaces", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		namespace := action.(clienttesting.CreateAction).GetObject().(*corev1.Namespace)
+		if namespace.Labels[podSecurityEnforce] == "privileged" {
+			return true, nil, apierrors.NewForbidden(corev1.Resource("namespaces"), namespace.Name, fmt.Errorf("nobody gets a privileged one"))
+		}
+		return false, nil, nil
+	})
+	object := scenarios.NamespaceObject{Object: corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns"}}, HostNetwork: true}
+	g.Expect(c.CreateNamespace(t.Context(), object)).To(Succeed())
+	namespace, err := client.CoreV1().Namespaces().Get(t.Context(), "ns", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(namespace.Labels).To(HaveKeyWithValue(podSecurityEnforce, "restricted"))
+}
+
+func TestAnImageThatDoesNotComeIsExplained(t *testing.T) {
+	g := NewWithT(t)
+	c, client := openFake(t)
+	c.options.PullTimeout = time.Millisecond
+	createNamespace(t, c, "ns")
+	g.Expect(c.CreatePod(t.Context(), testOrder())).To(Succeed())
+	pod, err := client.CoreV1().Pods("ns").Get(t.Context(), "web", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	pod.Spec.NodeName = "node1"
+	pod, err = client.CoreV1().Pods("ns").Update(t.Context(), pod, metav1.UpdateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = client.CoreV1().Events("ns").Create(t.Context(), &corev1.Event{
+		ObjectMeta: metav1.ObjectMeta{Name: "pull"}, InvolvedObject: corev1.ObjectReference{UID: pod.UID},
+		Reason: "Pulling", Message: `spec.containers{agent}: Pulling image "registry.example.org/agent:1"`,
+	}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	pod.Status.Phase = corev1.PodPending
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{
+		{Name: "agent", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}},
+	}
+	_, err = client.CoreV1().Pods("ns").UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err = c.AwaitPod(ctx, "ns", "web")
+	g.Expect(err).To(MatchError(And(ContainSubstring(`still pulling the image "registry.example.org/agent:1"`),
+		ContainSubstring("registry.example.org does not answer or is slow"))))
+
+	g.Expect(c.DeletePod(t.Context(), "ns", "web")).To(Succeed())
+	deletion := client.Actions()[slices.IndexFunc(client.Actions(), func(a clienttesting.Action) bool { return a.Matches("delete", "pods") })]
+	g.Expect(deletion.(clienttesting.DeleteAction).GetDeleteOptions().GracePeriodSeconds).To(HaveValue(BeZero()),
+		"nothing of it ever ran, so nobody waits for the node")
+}
+
+func TestTheNewestEventSaysWhetherAnImageIsPulled(t *testing.T) {
+	event := func(second int, reason, message string) corev1.Event {
+		return corev1.Event{Reason: reason, Message: message, LastTimestamp: metav1.NewTime(testNow.Add(time.Duration(second) * time.Second))}
+	}
+	pulling := event(1, "Pulling", `Pulling image "agent:1"`)
+	rows := map[string]struct {
+		events []corev1.Event
+		image  string
+	}{
+		"no event":                  {},
+		"a pull that failed":        {events: []corev1.Event{event(2, "Failed", `Failed to pull image "agent:1"`), pulling}},
+		"a pull that succeeded":     {events: []corev1.Event{pulling, event(2, "Pulled", `Successfully pulled image "agent:1"`)}},
+		"other news do not count":   {events: []corev1.Event{pulling, event(2, "FailedMount", "x")}, image: "agent:1"},
+		"a pull that was begun":     {events: []corev1.Event{pulling}, image: "agent:1"},
+		"a pull that is made again": {events: []corev1.Event{event(0, "Failed", "x"), pulling}, image: "agent:1"},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(imageBeingPulled(row.events)).To(Equal(row.image))
+		})
+	}
+}
+
+func TestTheRegistryOfAReference(t *testing.T) {
+	for reference, registry := range map[string]string{
+		"agent": "docker.io", "library/agent:1": "docker.io", "podknock.dev/agent:1": "podknock.dev", "localhost/agent": "localhost",
+		"registry:5000/agent@sha256:abc": "registry:5000",
+	} {
+		NewWithT(t).Expect(registryOf(reference)).To(Equal(registry), reference)
+	}
 }
 
 func TestBusyServersAreAskedAgain(t *testing.T) {

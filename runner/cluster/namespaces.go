@@ -52,7 +52,8 @@ func newNamespace(namespace scenarios.NamespaceObject, o *Options) *corev1.Names
 	return object
 }
 
-// CreateNamespace creates a namespace and the ServiceAccount that owns everything in it.
+// CreateNamespace creates a namespace and the ServiceAccount that owns everything in it. Where nobody may have a privileged one, it becomes
+// restricted, so that the pods in it which use their node's network are refused, and the others run.
 func (c *Cluster) CreateNamespace(ctx context.Context, namespace scenarios.NamespaceObject) error {
 	if c.options.reserved(namespace.Object.Name) {
 		if err := c.claim(ctx, &namespace.Object); err != nil {
@@ -60,16 +61,25 @@ func (c *Cluster) CreateNamespace(ctx context.Context, namespace scenarios.Names
 		}
 		return c.PrepareNamespace(ctx, namespace.Object.Name)
 	}
+	err := c.createNamespace(ctx, namespace)
+	if namespace.HostNetwork && apierrors.IsForbidden(err) {
+		namespace.HostNetwork = false
+		err = c.createNamespace(ctx, namespace)
+	}
+	if err != nil {
+		return fmt.Errorf("create namespace %q: %w", namespace.Object.Name, err)
+	}
+	return c.PrepareNamespace(ctx, namespace.Object.Name)
+}
+
+func (c *Cluster) createNamespace(ctx context.Context, namespace scenarios.NamespaceObject) error {
 	object := newNamespace(namespace, &c.options)
 	_, err := create(ctx, func(ctx context.Context) (*corev1.Namespace, error) {
 		return c.client.CoreV1().Namespaces().Create(ctx, object, metav1.CreateOptions{})
 	}, func(ctx context.Context) (*corev1.Namespace, error) {
 		return c.client.CoreV1().Namespaces().Get(ctx, object.Name, metav1.GetOptions{})
 	}, c.options.Run)
-	if err != nil {
-		return fmt.Errorf("create namespace %q: %w", object.Name, err)
-	}
-	return c.PrepareNamespace(ctx, object.Name)
+	return err
 }
 
 // newOwner is the ServiceAccount that the pods of a run use, without a token, and that owns everything of the run in its namespace.
@@ -107,6 +117,7 @@ func (c *Cluster) PrepareNamespace(ctx context.Context, name string) error {
 
 // DeleteNamespace deletes a namespace of the run, and waits for its pods, or for its whole end.
 func (c *Cluster) DeleteNamespace(ctx context.Context, name string, gone bool) error {
+	c.deleteUnstarted(ctx, name)
 	if c.options.reserved(name) {
 		return c.retire(ctx, name)
 	}

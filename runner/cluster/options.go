@@ -26,6 +26,8 @@ type Options struct {
 	// PullPolicy is that of the image; empty leaves it to the cluster. PullSecrets are names of Secrets in the namespaces of the pods.
 	PullPolicy  corev1.PullPolicy
 	PullSecrets []string
+	// PullTimeout is how long a node may pull the image. Zero means DefaultPullTimeout.
+	PullTimeout time.Duration
 	// NodeSelector and Tolerations say where probe pods may run.
 	NodeSelector map[string]string
 	Tolerations  []corev1.Toleration
@@ -41,6 +43,14 @@ type Options struct {
 	Channel Channel
 	// Streams bounds the control streams that are open at once. Zero means DefaultStreams.
 	Streams int
+}
+
+// confined are the namespaces that the run has rights in. None means the whole cluster.
+func (o *Options) confined() []string {
+	if o.Tenant != "" {
+		return []string{o.Tenant}
+	}
+	return o.Reserve
 }
 
 // NewToken returns a secret that nobody can guess.

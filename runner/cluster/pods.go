@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/podknock/podknock/runner"
 )
@@ -30,8 +33,11 @@ func (c *Cluster) CreatePod(ctx context.Context, order runner.PodOrder) error {
 	}, func(ctx context.Context) (*corev1.Pod, error) {
 		return c.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 	}, c.options.Run)
-	if err != nil {
-		return fmt.Errorf("the cluster refuses the pod: %w", err)
+	switch {
+	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
+		return fmt.Errorf("%w: %w", runner.ErrRefused, err)
+	case err != nil:
+		return fmt.Errorf("the pod cannot be created: %w", err)
 	}
 	return nil
 }
@@ -59,6 +65,7 @@ func create[T metav1.Object](ctx context.Context, make, get func(context.Context
 func (c *Cluster) AwaitPod(ctx context.Context, namespace, name string) (runner.Pod, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var pulling pullWatch
 	for {
 		pod, changed := c.pods.get(namespace, name)
 		if pod != nil {
@@ -66,6 +73,9 @@ func (c *Cluster) AwaitPod(ctx context.Context, namespace, name string) (runner.
 				return newRunning(pod), nil
 			}
 			problem, again := startProblem(pod, time.Now())
+			if problem == "" && again == 0 && beingCreated(pod) {
+				problem, again = pulling.problem(ctx, c, pod)
+			}
 			if problem != "" {
 				return runner.Pod{}, errors.New(problem)
 			}
@@ -101,17 +111,16 @@ func (c *Cluster) whyNotStarted(ctx context.Context, pod *corev1.Pod) error {
 	if pod == nil {
 		return fmt.Errorf("%w: the cluster never showed it", cause)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventsTimeout)
-	defer cancel()
-	events, err := c.client.CoreV1().Events(pod.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector("involvedObject.uid", string(pod.UID)).String(),
-	})
+	events, err := c.eventsOf(ctx, pod)
 	if err != nil {
 		return fmt.Errorf("%w; its events cannot be read: %w", cause, err)
 	}
+	if image := imageBeingPulled(events); image != "" {
+		return fmt.Errorf("%w: the node is still pulling the image %q from %s", cause, image, registryOf(image))
+	}
 	var newest *corev1.Event
-	for i := range events.Items {
-		event := &events.Items[i]
+	for i := range events {
+		event := &events[i]
 		if event.Type == corev1.EventTypeWarning && (newest == nil || newest.LastTimestamp.Before(&event.LastTimestamp)) {
 			newest = event
 		}
@@ -122,6 +131,19 @@ func (c *Cluster) whyNotStarted(ctx context.Context, pod *corev1.Pod) error {
 	return fmt.Errorf("%w: %s: %s", cause, newest.Reason, newest.Message)
 }
 
+// eventsOf reads the events of a pod, within a time of its own.
+func (c *Cluster) eventsOf(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventsTimeout)
+	defer cancel()
+	events, err := c.client.CoreV1().Events(pod.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector("involvedObject.uid", string(pod.UID)).String(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return events.Items, nil
+}
+
 // PodIncidents says what has happened to a pod since it ran.
 func (c *Cluster) PodIncidents(namespace, name string) runner.Incidents {
 	return c.pods.incidents(namespace, name)
@@ -130,13 +152,28 @@ func (c *Cluster) PodIncidents(namespace, name string) runner.Incidents {
 // DeletePod returns when the pod is gone.
 func (c *Cluster) DeletePod(ctx context.Context, namespace, name string) error {
 	c.pods.release(namespace, name)
-	err := retry(ctx, func() error {
-		return c.client.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{})
-	})
+	options := metav1.DeleteOptions{}
+	if slices.Contains(c.pods.unstarted(namespace), name) {
+		options = atOnce()
+	}
+	err := retry(ctx, func() error { return c.client.CoreV1().Pods(namespace).Delete(ctx, name, options) })
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete pod %q: %w", name, err)
 	}
 	return c.awaitNoPods(ctx, namespace, name)
+}
+
+// atOnce deletes a pod without waiting for its node. That is for pods of which nothing ever ran: a node that still pulls their image would
+// answer only when it is done with that.
+func atOnce() metav1.DeleteOptions { return metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)} }
+
+// deleteUnstarted deletes the pods of a namespace of which nothing ever ran. What fails here is left to who deletes all.
+func (c *Cluster) deleteUnstarted(ctx context.Context, namespace string) {
+	var all sync.WaitGroup
+	for _, name := range c.pods.unstarted(namespace) {
+		all.Go(func() { _ = c.client.CoreV1().Pods(namespace).Delete(ctx, name, atOnce()) })
+	}
+	all.Wait()
 }
 
 // awaitNoPods waits until a pod of the run is gone, or all of a namespace.
