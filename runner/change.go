@@ -173,7 +173,7 @@ func (l *lane) meddling(ctx context.Context) (string, error) {
 			if ours && version != policy.ResourceVersion {
 				return fmt.Sprintf("NetworkPolicy %q was changed by somebody else during the step%s", policy.Name, changedBy(policy.ManagedFields)), nil
 			}
-			text := fmt.Sprintf("NetworkPolicy %q is in namespace %q and not of this run", policy.Name, policy.Namespace)
+			text := theirPolicy(policy.Name, policy.Namespace)
 			if !ours && !ofARun(&policy) && !slices.Contains(l.unclean, text) {
 				return fmt.Sprintf("NetworkPolicy %q was added by somebody else during the run%s", policy.Name, changedBy(policy.ManagedFields)), nil
 			}

@@ -39,6 +39,11 @@ type Namespaces interface {
 	PrepareNamespace(ctx context.Context, name string) error
 	// DeleteNamespace returns when the pods of the namespace are gone. The end of the namespace itself is not waited for, unless gone is set.
 	DeleteNamespace(ctx context.Context, name string, gone bool) error
+	// ListLimits names the quotas and limit ranges in a namespace, such as `ResourceQuota "compute"`. What may not be read is left out.
+	ListLimits(ctx context.Context, namespace string) ([]string, error)
+	// AuditLabels names everything in an existing namespace that would take a probe pod of these for its own by its labels, such as
+	// `Service "web"`. It fails if that cannot be known.
+	AuditLabels(ctx context.Context, namespace string, pods []PodOrder) ([]string, error)
 	// LabelNamespace sets labels; nil removes one.
 	LabelNamespace(ctx context.Context, name string, labels map[string]*string) error
 }
@@ -92,6 +97,8 @@ type Pod struct {
 	Node      string
 	// Addresses are those of the pod, the cluster's first family first.
 	Addresses []netip.Addr
+	// Injected are the containers in it that nobody of us asked for, such as the proxy of a mesh.
+	Injected []string
 }
 
 // Incidents are what happened to a pod that ran: restarts of its agent, its end. Deletions by this run are none.

@@ -22,6 +22,9 @@ func (l *lane) deploy(ctx context.Context, start []scenarios.Ref) error {
 		prepare = []string{l.options.Tenant}
 	}
 	for _, name := range prepare {
+		if err := l.audit(ctx, name); err != nil {
+			return err
+		}
 		if err := l.cluster.PrepareNamespace(ctx, name); err != nil {
 			return err
 		}
@@ -188,25 +191,6 @@ func (l *lane) note(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(l.notes, text) {
 		l.notes = append(l.notes, text)
 	}
-}
-
-// lookAround lists the policies that somebody put into our new namespaces, such as a platform that gives every namespace a default deny.
-func (l *lane) lookAround(ctx context.Context) error {
-	for _, namespace := range l.ownNamespaces() {
-		policies, err := l.cluster.ListPolicies(ctx, namespace)
-		if err != nil {
-			return err
-		}
-		for _, policy := range policies {
-			if ofARun(&policy) {
-				continue
-			}
-			text := fmt.Sprintf("NetworkPolicy %q is in namespace %q and not of this run", policy.Name, policy.Namespace)
-			l.unclean = append(l.unclean, text)
-			l.note("%s", text)
-		}
-	}
-	return nil
 }
 
 // ownNamespaces are the namespaces in the cluster that policies of the scenario can be in, as far as they exist.

@@ -38,6 +38,11 @@ type fakeCluster struct {
 	cannotStart map[string]string
 	// injected are policies that the platform puts into every new namespace.
 	injected []networkingv1.NetworkPolicy
+	// limits and sidecars are what the platform puts into every namespace and pod.
+	limits, sidecars []string
+	// owners are who takes pods for its own by their label role. auditError says why that is not known.
+	owners     map[string]string
+	auditError error
 	// leftovers is what the clean-up leaves.
 	leftovers []Leftover
 	// asked is told every question, by the names of source and target; it may answer itself, and may change the cluster.
@@ -73,6 +78,18 @@ func (c *fakeCluster) CreateNamespace(_ context.Context, namespace scenarios.Nam
 	return nil
 }
 
+func (c *fakeCluster) ListLimits(context.Context, string) ([]string, error) { return c.limits, nil }
+
+func (c *fakeCluster) AuditLabels(_ context.Context, _ string, pods []PodOrder) ([]string, error) {
+	var taken []string
+	for _, pod := range pods {
+		if owner := c.owners[pod.Meta.Labels["role"]]; owner != "" {
+			taken = append(taken, owner)
+		}
+	}
+	return taken, c.auditError
+}
+
 func (c *fakeCluster) PrepareNamespace(context.Context, string) error { return nil }
 
 func (c *fakeCluster) DeleteNamespace(_ context.Context, name string, _ bool) error {
@@ -95,7 +112,7 @@ func (c *fakeCluster) CreatePod(_ context.Context, order PodOrder) error {
 	number := len(c.pods) + 1
 	pod := Pod{
 		Namespace: order.Meta.Namespace, Name: order.Meta.Name, UID: fmt.Sprintf("uid-%d", number), Node: "node1",
-		Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 1, byte(number)})},
+		Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 1, byte(number)})}, Injected: c.sidecars,
 	}
 	labels := maps.Clone(order.Meta.Labels)
 	if labels == nil {

@@ -51,8 +51,8 @@ func (l *lane) tell(event Event) {
 
 func (l *lane) agent(pod string) Agent { return l.agents[pod] }
 
-// run carries the scenario out, as far as it gets. It leaves its objects behind; see [lane.tidy].
-func (l *lane) run(ctx context.Context, planned *Planned) ScenarioResult {
+// run carries the scenario out, as far as it gets. It leaves its objects behind; see [lane.tidy]. The error is the one that the result says.
+func (l *lane) run(ctx context.Context, planned *Planned) (ScenarioResult, error) {
 	result := ScenarioResult{
 		Name: l.scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, About: l.scenario.About,
 		Start: time.Now().UTC(), Pods: []PodResult{}, Steps: []StepResult{},
@@ -66,7 +66,7 @@ func (l *lane) run(ctx context.Context, planned *Planned) ScenarioResult {
 	result.Pods = l.podResults()
 	result.Notes = l.notes
 	result.Elapsed = time.Since(result.Start)
-	return result
+	return result, err
 }
 
 func (l *lane) carryOut(ctx context.Context, planned *Planned, result *ScenarioResult) error {

@@ -27,7 +27,7 @@ func NewRunID() string {
 // Run carries out a plan and cleans up behind it, whatever happens. When ctx ends, what was found so far is reported, with the cause.
 func Run(ctx context.Context, cluster Cluster, plan *Plan, options Options) *Report {
 	options = options.withDefaults()
-	r := &run{cluster: cluster, options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios))}
+	r := &run{cluster: cluster, options: options, plan: plan, results: make([]*ScenarioResult, len(plan.Scenarios)), leftOut: map[int]string{}}
 	report := &Report{
 		APIVersion: ReportAPIVersion, Kind: ReportKind, Run: options.Run, Version: options.Version, Start: time.Now().UTC(),
 		Scenarios: []ScenarioResult{}, Skipped: plan.Skipped, Notes: options.Notes,
@@ -69,6 +69,8 @@ type run struct {
 
 	mu      sync.Mutex
 	results []*ScenarioResult
+	// leftOut says why a scenario has no result although its turn came.
+	leftOut map[int]string
 	done    int
 	stopped bool
 }
@@ -103,8 +105,8 @@ func (r *run) runAll(ctx context.Context) {
 		}
 		all.Go(func() {
 			lane := newLane(r.cluster, r.options, planned)
-			result := lane.run(ctx, planned)
-			r.finished(i, &result)
+			result, err := lane.run(ctx, planned)
+			r.finished(i, &result, err)
 			places.Release(1)
 			if lane.tidy(ctx) == nil {
 				namespaces.give(taken)
@@ -143,9 +145,15 @@ func (r *run) isStopped() bool {
 	return r.stopped
 }
 
-func (r *run) finished(i int, result *ScenarioResult) {
+// finished takes what became of a scenario.
+func (r *run) finished(i int, result *ScenarioResult, err error) {
 	r.mu.Lock()
-	r.results[i] = result
+	var leftOut *leftOutError
+	if errors.As(err, &leftOut) {
+		r.leftOut[i], result.Mark = leftOut.reason, MarkUnjudged
+	} else {
+		r.results[i] = result
+	}
 	r.done++
 	r.stopped = r.stopped || r.options.FailFast && result.Mark != MarkPass && result.Mark != MarkUnjudged
 	event := Event{Scenario: result.Name, Phase: "done", Mark: result.Mark, Done: r.done, Total: len(r.results)}
@@ -163,6 +171,9 @@ func (r *run) fill(report *Report) {
 			reason := "an earlier scenario did not pass, and --fail-fast was given"
 			if report.Error != "" {
 				reason = "the run ended before: " + report.Error
+			}
+			if leftOut := r.leftOut[i]; leftOut != "" {
+				reason = leftOut
 			}
 			report.Skipped = append(report.Skipped, Skipped{
 				Name: planned.Scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, Reason: reason,

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -146,6 +147,15 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 			cells: map[string]Mark{"front->stranger:80": MarkInconclusive, "stranger->back:80": MarkInconclusive},
 			why:   "so might a dead path", // its control is in the baseline
 		},
+		"quotas and sidecars of the platform make the baseline unclean too": {
+			cluster: &fakeCluster{
+				limits: []string{`ResourceQuota "compute"`}, sidecars: []string{"proxy"},
+				asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+					return probe.Observation{Phase: probe.PhaseConnect, Tries: 4, Nonce: probe.NewNonce()}, source == "front" && len(c.policies) == 0
+				},
+			}, mark: MarkInconclusive, exit: ExitInconclusive,
+			cells: map[string]Mark{"front->back:80": MarkPass},
+		},
 		"what is left behind beats every other exit code": {
 			cluster: &fakeCluster{leftovers: []Leftover{{Kind: "Namespace", Name: "x", Reason: "a finalizer"}}},
 			mark:    MarkPass, exit: ExitLeftovers,
@@ -204,6 +214,49 @@ steps:
   - name: no policy
     expect: [{from: "*", to: "*", outcome: connected}]
 `
+
+func TestWhatThePlatformInjectsIsNamed(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	cluster.limits, cluster.sidecars = []string{`ResourceQuota "compute"`, `LimitRange "small"`}, []string{"proxy"}
+	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+	g.Expect(report.Scenarios[0].Mark).To(Equal(MarkPass), "nothing failed")
+	g.Expect(report.Scenarios[0].Notes).To(ContainElements(ContainSubstring(`ResourceQuota "compute"`), ContainSubstring(`LimitRange "small"`),
+		ContainSubstring(`container "proxy" is in pod "front"`)))
+}
+
+func TestAScenarioWhosePodsOthersWouldTakeIsLeftOut(t *testing.T) {
+	rows := map[string]struct {
+		cluster *fakeCluster
+		text    string
+		reason  string
+	}{
+		"nobody may look": {
+			cluster: &fakeCluster{auditError: errors.New("jobs.batch is forbidden")}, text: frontToBack, reason: "jobs.batch is forbidden",
+		},
+		"by the labels of the file": {
+			cluster: &fakeCluster{owners: map[string]string{"back": `ReplicaSet "back-7d4"`}}, text: frontToBack, reason: `ReplicaSet "back-7d4"`,
+		},
+		"by the labels of a later step": {
+			cluster: &fakeCluster{owners: map[string]string{"boss": `Service "bosses"`}}, reason: `Service "bosses"`,
+			text: frontToBack + "  - {name: promoted, label: {pod/stranger: {role: boss}}, expect: policies}\n",
+		},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			empty := newFakeCluster()
+			row.cluster.namespaces, row.cluster.pods, row.cluster.policies = empty.namespaces, empty.pods, empty.policies
+			options := fastOptions()
+			options.Tenant = "theirs"
+			report := runOn(t, t.Context(), row.cluster, options, row.text)
+			g.Expect(report.Scenarios).To(BeEmpty())
+			g.Expect(report.Skipped).To(HaveExactElements(HaveField("Reason", ContainSubstring(row.reason))))
+			g.Expect(row.cluster.pods).To(BeEmpty(), "no pod was created")
+			g.Expect(report.ExitCode()).To(Equal(ExitInconclusive))
+		})
+	}
+}
 
 func TestAPodThatMayNotUseTheNodesNetworkIsNotTested(t *testing.T) {
 	g := NewWithT(t)

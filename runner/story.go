@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -241,7 +242,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 			findings[i].disturbed = meddled
 		}
 		if cell.Reason.Origin == scenarios.NoPolicy && len(w.unclean) > 0 {
-			findings[i].unclean = w.unclean[0]
+			findings[i].unclean = strings.Join(w.unclean, "; ")
 		}
 	}
 	if meddled != "" {

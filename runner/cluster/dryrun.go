@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,7 +75,10 @@ func Rules(options Options) []rbacv1.PolicyRule {
 		{APIGroups: []string{""}, Resources: []string{channel}, Verbs: []string{"create", "get"}},
 		{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"create", "delete", "get", "list"}},
 		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, Verbs: []string{"create", "delete", "get", "list"}},
-		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"list"}},
+		{APIGroups: []string{""}, Resources: []string{"events", "resourcequotas", "limitranges", "replicationcontrollers"}, Verbs: []string{"list"}},
+		// Nothing that selects pods by labels may take a probe pod for its own.
+		{APIGroups: []string{appsv1.GroupName}, Resources: []string{"replicasets", "daemonsets", "statefulsets"}, Verbs: []string{"list"}},
+		{APIGroups: []string{batchv1.GroupName}, Resources: []string{"jobs"}, Verbs: []string{"list"}},
 		{APIGroups: []string{networkingv1.GroupName}, Resources: []string{"networkpolicies"}, Verbs: []string{"create", "delete", "get", "list", "update"}},
 	}
 	if options.Tenant == "" {

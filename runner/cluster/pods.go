@@ -93,13 +93,26 @@ func (c *Cluster) AwaitPod(ctx context.Context, namespace, name string) (runner.
 }
 
 func newRunning(pod *corev1.Pod) runner.Pod {
-	result := runner.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName}
+	result := runner.Pod{
+		Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Injected: injectedContainers(pod),
+	}
 	for _, ip := range pod.Status.PodIPs {
 		if address, err := netip.ParseAddr(ip.IP); err == nil {
 			result.Addresses = append(result.Addresses, address)
 		}
 	}
 	return result
+}
+
+// injectedContainers are the containers of a pod that we did not ask for.
+func injectedContainers(pod *corev1.Pod) []string {
+	var names []string
+	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		if container.Name != containerName {
+			names = append(names, container.Name)
+		}
+	}
+	return names
 }
 
 // eventsTimeout bounds the look at a pod's events, which happens when its own time is over.
