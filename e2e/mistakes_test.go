@@ -16,7 +16,7 @@ import (
 )
 
 var _ = Describe("podknock run finds what is wrong", Serial, func() {
-	AfterEach(func(ctx SpecContext) { expectNothingLeft(ctx) }, NodeTimeout(tooLong))
+	BeforeEach(func(ctx SpecContext) { leavesNothing(ctx, restConfig) }, NodeTimeout(time.Minute))
 
 	DescribeTable("exactly the cells that a mistake in a policy makes wrong, with what the policies say and how to repeat them",
 		func(ctx SpecContext, policy string, wrong ...string) {

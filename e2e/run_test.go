@@ -94,19 +94,11 @@ func policyOf(ctx context.Context, namespace, name string) *networkingv1.Network
 	return found
 }
 
-// expectNothingLeft looks for objects of any run.
-func expectNothingLeft(ctx context.Context) {
-	GinkgoHelper()
-	left, err := cluster.Find(ctx, clientset, "")
-	Expect(err).NotTo(HaveOccurred())
-	Expect(left).To(BeEmpty())
-}
-
 // externals name the lab's hosts outside the cluster for scenarios that need some.
 var externals = []string{"--external", "inside=192.0.2.10", "--external", "excluded=192.0.2.11", "--external", "outside=203.0.113.10"}
 
 var _ = Describe("podknock run", Serial, func() {
-	AfterEach(func(ctx SpecContext) { expectNothingLeft(ctx) }, NodeTimeout(time.Minute))
+	BeforeEach(func(ctx SpecContext) { leavesNothing(ctx, restConfig) }, NodeTimeout(time.Minute))
 
 	It("passes the guides where policies are enforced", Label("lab"), func(ctx SpecContext) {
 		code, report := start(ctx, kubeconfig, append([]string{"guides"}, externals...)...).wait()

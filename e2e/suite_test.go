@@ -25,7 +25,11 @@ var (
 )
 
 // suiteLab is the lab that most specs share.
-const suiteLab = "e2e"
+var suiteLab = "e2e"
+
+func init() {
+	flag.StringVar(&suiteLab, "lab-name", suiteLab, "name of the lab that the suite brings up")
+}
 
 // The cluster under test.
 var (
@@ -63,7 +67,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
 	restConfig, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
-	restConfig.QPS, restConfig.Burst = 50, 100
+	restConfig.QPS, restConfig.Burst, restConfig.WarningHandler = 50, 100, rest.NoWarnings{}
 	clientset, err = kubernetes.NewForConfig(restConfig)
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(3*time.Minute))

@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 )
 
-// agentPackage is what Compile compiles.
-const agentPackage = "github.com/podknock/podknock/cmd/podknock-agent"
+const (
+	modulePath = "github.com/podknock/podknock"
+	// agentPackage is what Compile compiles.
+	agentPackage = modulePath + "/cmd/podknock-agent"
+)
 
 // Architectures are those that the agent is built for, named as by GOARCH.
 func Architectures() []string { return []string{"amd64", "arm64"} }

@@ -4,10 +4,8 @@
 // write to. The same sources and the same Go release give the same bytes: no time, no path and no user of the building
 // machine gets into them.
 //
-// [Compile] makes the program for an architecture, [Image] an image of it, [Index] one image of several architectures,
-// and [Save] an OCI archive that containerd, podman and skopeo load:
+// [Compile] makes the program for an architecture, [ReadProgram] takes one that is installed, [Image] makes an image of it, [Index] one image
+// of several architectures, [Save] an OCI archive that containerd, podman and skopeo load, and [Push] writes it to a registry:
 //
 //	ctr -n k8s.io images import podknock-agent.tar
-//
-// Pushing to a registry is not done here: go-containerregistry's remote package takes what Image and Index return.
 package images

@@ -73,13 +73,17 @@ func (b *book) aimAt(step *scenarios.ExpandedStep, cell scenarios.Cell, a *aim) 
 		if err != nil {
 			return err
 		}
-		b.aimBehind(step, cell, a)
+		if err := b.aimBehind(step, cell, a); err != nil {
+			return err
+		}
 		return a.host(cell, parseAddresses(service.Spec.ClusterIPs))
 	case scenarios.EndpointServiceName:
 		if _, err := b.service(cell.To.Name); err != nil {
 			return err
 		}
-		b.aimBehind(step, cell, a)
+		if err := b.aimBehind(step, cell, a); err != nil {
+			return err
+		}
 		a.attempt.Host = b.naming.hostName(cell.To)
 	case scenarios.EndpointNodePort:
 		service, err := b.service(cell.To.Name)
@@ -92,7 +96,9 @@ func (b *book) aimAt(step *scenarios.ExpandedStep, cell scenarios.Cell, a *aim) 
 		if i < 0 || service.Spec.Ports[i].NodePort == 0 {
 			return fmt.Errorf("the Service %q has no node port for %d/%s", cell.To.Name, cell.Port, cell.Protocol)
 		}
-		b.aimBehind(step, cell, a)
+		if err := b.aimBehind(step, cell, a); err != nil {
+			return err
+		}
 		a.attempt.Port = uint16(service.Spec.Ports[i].NodePort)
 		return b.aimNode(cell, a)
 	case scenarios.EndpointNode:
@@ -132,22 +138,29 @@ func (b *book) service(name string) (*corev1.Service, error) {
 	return service, nil
 }
 
-// aimBehind says who may answer for a Service, and whose evidence counts if it can be one pod only.
-func (b *book) aimBehind(step *scenarios.ExpandedStep, cell scenarios.Cell, a *aim) {
-	a.answers = b.behind(step, cell.To.Name)
+// aimBehind says who may answer for a Service, and whose evidence counts if it can be one pod only. A Service whose pods all did not start
+// is no question about policies.
+func (b *book) aimBehind(step *scenarios.ExpandedStep, cell scenarios.Cell, a *aim) error {
+	behind := b.behind(step, cell.To.Name)
+	a.answers = slices.DeleteFunc(slices.Clone(behind), func(name string) bool { _, runs := b.pods[name]; return !runs })
+	if len(a.answers) == 0 && len(behind) > 0 {
+		_, err := b.pod(behind[0])
+		return fmt.Errorf("nothing is behind the Service %q: %w", cell.To.Name, err)
+	}
 	if len(a.answers) != 1 {
-		return
+		return nil
 	}
 	service := b.services[cell.To.Name]
 	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool {
 		return p.Port == cell.Port && p.Protocol == cell.Protocol
 	})
 	if i < 0 {
-		return
+		return nil
 	}
 	if port, ok := b.targetPort(a.answers[0], service.Spec.Ports[i]); ok {
 		a.target, a.port = a.answers[0], port
 	}
+	return nil
 }
 
 // targetPort is the port of a pod that a Service leads to. A headless Service does not translate.

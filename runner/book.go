@@ -84,7 +84,7 @@ func (b *book) pod(name string) (Pod, error) {
 	return Pod{}, fmt.Errorf("pod %q does not exist", name)
 }
 
-// behind are the pods that a Service selects by the labels of the moment, as far as they run.
+// behind are the pods that a Service selects by the labels of the moment, those too that did not start.
 func (b *book) behind(step *scenarios.ExpandedStep, name string) []string {
 	i := slices.IndexFunc(b.scenario.Services, func(s scenarios.Service) bool { return s.Name == name })
 	if i < 0 {
@@ -93,7 +93,7 @@ func (b *book) behind(step *scenarios.ExpandedStep, name string) []string {
 	service := &b.scenario.Services[i]
 	var names []string
 	for _, pod := range step.Cluster().Pods {
-		if _, runs := b.pods[pod.Name]; !runs || pod.Namespace != service.Namespace || len(service.Selector) == 0 {
+		if pod.Namespace != service.Namespace || len(service.Selector) == 0 {
 			continue
 		}
 		matches := true

@@ -98,7 +98,7 @@ func (r *run) runAll(ctx context.Context) {
 		}
 		planned, taken, err := r.settleInReserve(ctx, planned, namespaces)
 		if err != nil {
-			r.finished(i, notBegun(&r.plan.Scenarios[i], explain(ctx, err)))
+			r.finished(i, notBegun(&r.plan.Scenarios[i], explain(ctx, err)), err)
 			places.Release(1)
 			pods.Release(weight)
 			continue

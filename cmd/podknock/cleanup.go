@@ -32,7 +32,7 @@ func newCleanUpCommand() *cobra.Command {
 		Example: "  podknock cleanup\n  podknock cleanup --run rk3v9x2q7m",
 		Args:    cobra.NoArgs,
 	}
-	flags := &cleanUpFlags{connection: addConnectionFlags(command)}
+	flags := &cleanUpFlags{connection: addConnectionFlags(command, "look in this namespace alone, with rights in it alone")}
 	command.Flags().StringArrayVar(&flags.runs, "run", nil, "id of the run to remove; may be repeated")
 	command.Flags().BoolVar(&flags.all, "all", false, "remove every run, of others too and while they go on")
 	command.Flags().DurationVar(&flags.timeout, "timeout", runner.DefaultCleanUpTimeout, "how long to wait for the end of what is removed")
@@ -55,10 +55,10 @@ func (f *cleanUpFlags) cleanUp(command *cobra.Command) error {
 	if err != nil {
 		return failure{runner.ExitInconclusive, err}
 	}
-	out := command.OutOrStdout()
+	out, owner := command.OutOrStdout(), f.connection.owner(ctx, config)
 	var leftovers []runner.Leftover
 	for _, run := range found {
-		why, chosen := f.chooses(&run)
+		why, chosen := f.chooses(&run, owner)
 		if !chosen {
 			fmt.Fprintf(out, "%s left alone: %s\n", run.Run, why)
 			continue
@@ -86,8 +86,8 @@ func (f *cleanUpFlags) cleanUp(command *cobra.Command) error {
 	return nil
 }
 
-// chooses says whether a run is to be removed, and why or why not.
-func (f *cleanUpFlags) chooses(run *cluster.Found) (why string, chosen bool) {
+// chooses says whether a run is to be removed by its owner or somebody else, and why or why not.
+func (f *cleanUpFlags) chooses(run *cluster.Found, owner string) (why string, chosen bool) {
 	now := time.Now()
 	until := run.Expires.Format(time.RFC3339)
 	switch {
@@ -101,7 +101,7 @@ func (f *cleanUpFlags) chooses(run *cluster.Found) (why string, chosen bool) {
 		return "expired at " + until, true
 	case run.Kept:
 		return "it was kept on purpose until " + until + "; name it with --run", false
-	case run.Owner != cluster.LabelValue(owner()):
+	case run.Owner != cluster.LabelValue(owner):
 		return fmt.Sprintf("it is of %s and expires at %s; name it with --run", run.Owner, until), false
 	case run.Alive:
 		return "it still goes on", false

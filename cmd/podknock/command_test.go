@@ -44,7 +44,10 @@ func TestMistakesInCommandLinesAreExplained(t *testing.T) {
 		want string
 	}{
 		{"a verb that is nearly one", []string{"lsit"}, "unknown command \"lsit\" for \"podknock\"\n\nDid you mean this?\n  list\n"},
-		{"a flag that is none", []string{"list", "--colour"}, "unknown flag: --colour"},
+		{"a flag that is none", []string{"list", "--colour"}, "unknown flag --colour: `podknock list --help` has the flags"},
+		{"a flag that is nearly one", []string{"run", "--exernal", "inside=192.0.2.10"}, "unknown flag --exernal: did you mean --external?"},
+		{"a flag of kubectl that is nearly one", []string{"cleanup", "--contxet=lab"}, "unknown flag --contxet: did you mean --context?"},
+		{"a letter that is no flag", []string{"run", "-z"}, "unknown shorthand flag: 'z' in -z: `podknock run --help` has the flags"},
 		{"a format that is none", []string{"list", "-o", "html"}, `invalid argument "html" for "-o, --output" flag: write one of text, json`},
 		{"show without a name", []string{"show"}, "show: name a scenario, a suite, a file or a directory"},
 		{"a scenario that is nearly one", []string{"show", "default-denny"}, `did you mean "default-deny"?`},
@@ -126,11 +129,11 @@ func TestSeveralScenariosAreSeveralDocuments(t *testing.T) {
 
 func TestVersionSaysWhatWasBuilt(t *testing.T) {
 	g := NewWithT(t)
-	_, out, _ := podknock(t, "version", "-o", "json")
+	_, out, _ := podknock(t, "version", "--client", "-o", "json")
 	var v versions
 	g.Expect(json.Unmarshal([]byte(out), &v)).To(Succeed())
 	g.Expect(v.Version).NotTo(BeEmpty())
-	_, out, _ = podknock(t, "version")
+	_, out, _ = podknock(t, "version", "--client")
 	g.Expect(out).To(HavePrefix("podknock " + v.Version + " (go"))
 	g.Expect(out).To(HaveSuffix("\nagent    " + v.Agent + "\n"))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -15,10 +16,13 @@ import (
 // connectionFlags are kubectl's own flags for reaching a cluster. Inside a cluster, without a kubeconfig, the pod's service account serves.
 type connectionFlags struct{ *genericclioptions.ConfigFlags }
 
-func addConnectionFlags(command *cobra.Command) *connectionFlags {
+// addConnectionFlags gives a command the flags, and the flag for the namespace its meaning there; without one it keeps kubectl's.
+func addConnectionFlags(command *cobra.Command, namespace string) *connectionFlags {
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.AddFlags(command.Flags())
-	command.Flags().Lookup("namespace").Usage = "do everything inside this existing namespace, with rights in it alone; scenarios that need more are skipped"
+	if namespace != "" {
+		command.Flags().Lookup("namespace").Usage = namespace
+	}
 	return &connectionFlags{flags}
 }
 
@@ -28,13 +32,20 @@ func (f *connectionFlags) config() (*rest.Config, error) {
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)
 	config, err := f.ToRESTConfig()
-	if err != nil {
-		if clientcmd.IsEmptyConfig(err) || errors.Is(err, genericclioptions.ErrEmptyConfig) {
-			return nil, errors.New("no cluster is configured: name one with --kubeconfig or --server")
-		}
-		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+	if err == nil && !f.guessed(config) {
+		return config, nil
 	}
-	return config, nil
+	if err == nil || clientcmd.IsEmptyConfig(err) || errors.Is(err, genericclioptions.ErrEmptyConfig) {
+		return nil, errors.New("no cluster is configured: name one with --kubeconfig or --server")
+	}
+	return nil, fmt.Errorf("read the kubeconfig: %w", err)
+}
+
+// guessed tells whether the configuration is the address that kubectl's flags fall back to where nothing names a cluster, which is rarely one.
+func (f *connectionFlags) guessed(config *rest.Config) bool {
+	raw, err := f.ToRawKubeConfigLoader().RawConfig()
+	return err == nil && len(raw.Clusters) == 0 && *f.APIServer == "" && os.Getenv("KUBERNETES_MASTER") == "" &&
+		config.Host == "http://localhost:8080"
 }
 
 // tenant is the namespace that was asked for on the command line. That of the kubeconfig's context does not count.

@@ -14,6 +14,7 @@ import (
 // writeDryRun prints every object that a run would create, as YAML documents, and the rights that it needs as a comment in front.
 func writeDryRun(out io.Writer, plan *runner.Plan, options cluster.Options) error {
 	fmt.Fprintf(out, "# Nothing was done. The run would have the id %s; another one gets another id.\n", options.Run)
+	fmt.Fprintf(out, "# The label %s will say whom the cluster takes you for.\n", cluster.LabelOwner)
 	for _, skipped := range plan.Skipped {
 		fmt.Fprintf(out, "# %s would be skipped: %s\n", report.Clean(skipped.Name), report.Clean(skipped.Reason))
 	}

@@ -67,8 +67,7 @@ func noSingleArgument(_ *cobra.Command, arguments []string) error {
 
 // newHistoryVerb gives a command the flags that all of them have.
 func newHistoryVerb(command *cobra.Command) (*cobra.Command, *historyFlags) {
-	flags := &historyFlags{connection: addConnectionFlags(command), format: addOutputFlag(command, outputText, outputJSON)}
-	command.Flags().Lookup("namespace").Usage = "the namespace that records are kept in (default " + resultsNamespace + ")"
+	flags := &historyFlags{connection: addConnectionFlags(command, "namespace that records are kept in (default "+resultsNamespace+")"), format: addOutputFlag(command, outputText, outputJSON)}
 	command.Flags().StringVar(&flags.series, "series", "", "only runs of this series")
 	return command, flags
 }

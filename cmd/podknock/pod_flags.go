@@ -32,7 +32,7 @@ func defaultImage() string {
 func addPodFlags(command *cobra.Command) *podFlags {
 	flags := &podFlags{}
 	set := command.Flags()
-	set.StringVar(&flags.image, "image", defaultImage(), "image of the agent; nothing is published yet: build it with \"make image\" and bring it to the nodes or to your registry")
+	set.StringVar(&flags.image, "image", defaultImage(), "`image` of the agent; none is published yet: \"podknock image\" makes it")
 	set.StringVar(&flags.registry, "registry", "", "registry to take the place of the image's own, such as registry.example.org/mirror")
 	set.StringVar(&flags.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never")
 	set.StringArrayVar(&flags.pullSecrets, "image-pull-secret", nil, "name of a Secret for the image in the namespace of the pods; may be repeated")

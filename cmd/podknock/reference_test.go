@@ -27,12 +27,13 @@ func TestTheReferenceIsThatOfTheCommands(t *testing.T) {
 	compareWithGolden(t, "README.md", text.String())
 }
 
-// describe writes the section of a command. Subcommands are named only, and of the flags that it has in common with kubectl only those that
+// describe writes the section of a command. Subcommands of completion are named only, and of the flags that it has in common with kubectl only those that
 // mean something of their own here.
 func describe(text *strings.Builder, command *cobra.Command, connection *pflag.FlagSet) {
 	command.InitDefaultHelpFlag()
 	about := strings.SplitN(command.Long, "\n\n", 2)[0]
 	fmt.Fprintf(text, "\n## %s\n\n%s\n\n```\n%s\n", command.CommandPath(), strings.TrimSpace(about), command.UseLine())
+	generated := command.Name() == "completion"
 	for _, sub := range command.Commands() {
 		fmt.Fprintf(text, "%s\n", sub.UseLine())
 	}
@@ -52,6 +53,11 @@ func describe(text *strings.Builder, command *cobra.Command, connection *pflag.F
 	fmt.Fprintf(text, "\nFlags:\n\n```\n%s```\n", own.FlagUsages())
 	if connects {
 		text.WriteString("\nAnd the [connection flags](#connection-flags).\n")
+	}
+	for _, sub := range command.Commands() {
+		if !generated {
+			describe(text, sub, connection)
+		}
 	}
 }
 

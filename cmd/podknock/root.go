@@ -57,6 +57,8 @@ func newRootCommand(program string) *cobra.Command {
 	if strings.HasPrefix(filepath.Base(program), "kubectl-podknock") {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl podknock"}
 	}
-	root.AddCommand(newRunCommand(), newCleanUpCommand(), newListCommand(), newShowCommand(), newVersionCommand(), newHistoryCommand())
+	root.SetFlagErrorFunc(explainFlag)
+	root.AddCommand(newRunCommand(), newCleanUpCommand(), newListCommand(), newShowCommand(), newImageCommand(), newVersionCommand(),
+		newHistoryCommand())
 	return root
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/cluster"
+	"github.com/podknock/podknock/runner/history"
 	"github.com/podknock/podknock/runner/report"
 	"github.com/podknock/podknock/scenarios"
 )
@@ -22,10 +23,11 @@ type runFlags struct {
 	connection *connectionFlags
 	pods       *podFlags
 	outputs    *outputFlags
+	series     *seriesFlags
 
 	parallel, maxPods, streams                     int
 	timeout, settleTimeout, startTimeout, deadline time.Duration
-	only                                           []string
+	only, reserve                                  []string
 	channel                                        string
 	dryRun, keep, failFast                         bool
 }
@@ -36,6 +38,7 @@ func newRunCommand() *cobra.Command {
 		Short: "Run scenarios in a cluster and compare what the wire says with what they expect",
 		Long: "Run scenarios: create probe pods, apply the policies step by step, have the pods knock on each other, compare every answer with what\n" +
 			"the scenario expects, report, and remove everything that was created. Without an argument the suite \"" + defaultSuite + "\" is run.\n\n" +
+			howNodesGetTheImage + "\n\n" +
 			"The exit code is 0 if all is as expected, 1 on a mismatch, 2 for a mistake in the command line or a file, 3 if something could not be\n" +
 			"tested or proved nothing, and 4 if something was left behind in the cluster.",
 		Example: "  podknock run\n  podknock run default-deny -o junit --output-file results.xml\n" +
@@ -44,7 +47,8 @@ func newRunCommand() *cobra.Command {
 		ValidArgsFunction: completeScenarios,
 	}
 	flags := &runFlags{
-		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command), pods: addPodFlags(command), outputs: addOutputFlags(command),
+		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command, runInNamespace), pods: addPodFlags(command), outputs: addOutputFlags(command),
+		series: addSeriesFlags(command),
 	}
 	set := command.Flags()
 	set.IntVar(&flags.parallel, "parallel", runner.DefaultParallel, "scenarios to run at once")
@@ -55,6 +59,7 @@ func newRunCommand() *cobra.Command {
 	set.DurationVar(&flags.startTimeout, "start-timeout", runner.DefaultStartTimeout, "how long probe pods may take to start")
 	set.DurationVar(&flags.deadline, "deadline", 30*time.Minute, "how long the whole run may take")
 	set.StringArrayVar(&flags.only, "only", nil, "only these cells and their controls, STEP/FROM/TO, where * means all; may be repeated")
+	set.StringSliceVar(&flags.reserve, "reserve", nil, "namespaces that exist, separated by commas, to use in turn instead of creating some")
 	set.StringVar(&flags.channel, "channel", string(cluster.PortForward), "how agents are reached: port-forward or exec")
 	set.BoolVar(&flags.dryRun, "dry-run", false, "print every object and right that the run needs, and do nothing")
 	set.BoolVar(&flags.keep, "keep", false, "leave everything in the cluster until it expires")
@@ -64,6 +69,9 @@ func newRunCommand() *cobra.Command {
 	}
 	return command
 }
+
+// runInNamespace is what --namespace means for a run.
+const runInNamespace = "do everything inside this existing namespace, with rights in it alone; scenarios that need more are skipped"
 
 // defaultSuite is run if nothing is named.
 const defaultSuite = "guides"
@@ -97,12 +105,13 @@ func (f *runFlags) run(command *cobra.Command, arguments []string) error {
 
 	progress := report.NewProgress(command.ErrOrStderr(), len(plan.Scenarios), os.Getenv)
 	options.Progress = progress.Event
-	result := f.carryOut(ctx, plan, options, clusterOptions)
+	result, turn := f.carryOut(ctx, plan, options, clusterOptions)
+	defer turn.end()
 	progress.Close()
 	if err := f.outputs.write(command.OutOrStdout(), result); err != nil {
 		return failure{runner.ExitInconclusive, err}
 	}
-	if code := result.ExitCode(); code != exitOK {
+	if code := turn.conclude(ctx, history.New(f.series.series, result), command.ErrOrStderr()); code != exitOK {
 		return failure{code: code}
 	}
 	return nil
@@ -118,26 +127,34 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// carryOut connects and runs. That there is no cluster to run in is the report's error, so that every output says it.
-func (f *runFlags) carryOut(ctx context.Context, plan *runner.Plan, options runner.Options, clusterOptions cluster.Options) *runner.Report {
-	failed := func(err error) *runner.Report {
+// carryOut connects and runs. That there is no cluster to run in is the report's error, so that every output says it. The turn in the series
+// is the caller's to end.
+func (f *runFlags) carryOut(
+	ctx context.Context, plan *runner.Plan, options runner.Options, clusterOptions cluster.Options,
+) (*runner.Report, *seriesTurn) {
+	var turn *seriesTurn
+	failed := func(err error) (*runner.Report, *seriesTurn) {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return runner.NewFailure(plan, options, err)
+		return runner.NewFailure(plan, options, err), turn
 	}
 	config, err := f.connection.config()
 	if err != nil {
 		return failed(err)
 	}
-	clusterOptions.Context = f.connection.context()
+	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
+	ctx, turn, err = f.series.begin(ctx, config, options.Run)
+	if err != nil {
+		return failed(err)
+	}
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if err != nil {
 		return failed(err)
 	}
 	defer connected.Close()
 	options.Notes = removeExpired(ctx, connected)
-	return runner.Run(ctx, connected, plan, options)
+	return runner.Run(ctx, connected, plan, options), turn
 }
 
 // removeExpired removes what earlier runs have left and says so.
@@ -161,7 +178,7 @@ func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error
 	options := runner.Options{
 		Run: runner.NewRunID(), Version: clientVersion(), Parallel: f.parallel, MaxPods: f.maxPods, Timeout: f.timeout,
 		SettleTimeout: f.settleTimeout, StartTimeout: f.startTimeout, Tenant: f.connection.tenant(), Keep: f.keep, FailFast: f.failFast,
-		External: map[string]bool{},
+		External: map[string]bool{}, Reserve: f.reserve,
 	}
 	if err := f.check(); err != nil {
 		return options, nil, err
@@ -197,7 +214,12 @@ func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error
 
 // check reports values of flags that cannot be meant.
 func (f *runFlags) check() error {
+	if err := f.series.check(); err != nil {
+		return err
+	}
 	switch {
+	case len(f.reserve) > 0 && f.connection.tenant() != "":
+		return errors.New("--reserve and --namespace: name the namespaces of a reserve, or the one namespace of a tenant, not both")
 	case f.parallel < 1:
 		return fmt.Errorf("--parallel %d: at least 1 scenario has to run at once", f.parallel)
 	case f.maxPods < 1:
@@ -214,19 +236,9 @@ func (f *runFlags) check() error {
 
 func (f *runFlags) clusterOptions(options runner.Options) (cluster.Options, error) {
 	result := cluster.Options{
-		Run: options.Run, Token: cluster.NewToken(), Owner: owner(), Process: cluster.ThisProcess(),
-		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Tenant, Kept: f.keep,
+		Run: options.Run, Token: cluster.NewToken(), Owner: ownerName(localUser(), f.connection.configuredUser()), Process: cluster.ThisProcess(),
+		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Tenant, Reserve: options.Reserve, Kept: f.keep,
 		Channel: cluster.Channel(f.channel), Streams: f.streams,
 	}
 	return result, f.pods.apply(&result)
-}
-
-// owner says who runs this, for people who find the objects.
-func owner() string {
-	for _, variable := range []string{"USER", "LOGNAME"} {
-		if name := os.Getenv(variable); name != "" {
-			return name
-		}
-	}
-	return "unknown"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/cluster/series"
@@ -54,24 +55,49 @@ func (f *seriesFlags) check() error {
 	return nil
 }
 
-// hold keeps other runs of the series away until release is called. Without a series it does nothing.
-func (f *seriesFlags) hold(ctx context.Context, client kubernetes.Interface, run string) (held context.Context, release func(), err error) {
+// seriesTurn is the turn of one run in its series. That of a run without a series, or of one that did not get its turn, is nil.
+type seriesTurn struct {
+	*seriesFlags
+	client  kubernetes.Interface
+	release func()
+}
+
+// begin waits for the turn of a run and keeps other runs of the series away until its end. The context ends with the turn.
+func (f *seriesFlags) begin(ctx context.Context, config *rest.Config, run string) (context.Context, *seriesTurn, error) {
 	if f.series == "" {
-		return ctx, func() {}, nil
+		return ctx, nil, nil
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return ctx, nil, fmt.Errorf("connect to the cluster: %w", err)
 	}
 	holder := run
 	if host, err := os.Hostname(); err == nil {
 		holder += " on " + host
 	}
-	return series.Hold(ctx, series.LeaseOptions{Client: client, Namespace: f.records, Series: f.series, Holder: holder})
+	held, release, err := series.Hold(ctx, series.LeaseOptions{Client: client, Namespace: f.records, Series: f.series, Holder: holder})
+	if err != nil {
+		return ctx, nil, err
+	}
+	return held, &seriesTurn{seriesFlags: f, client: client, release: release}, nil
+}
+
+// end lets the next run of the series begin.
+func (t *seriesTurn) end() {
+	if t != nil {
+		t.release()
+	}
 }
 
 // keepTimeout bounds the keeping of a record, which has to work although the run itself has ended, by a signal perhaps.
 const keepTimeout = time.Minute
 
 // conclude keeps the record of a run and tells what is worse than in the run before. It returns the exit code: that of the run, or 1 if that
-// was 0 and something is worse, or 3 if the record could not be kept. What it cannot do, it says on err.
-func (f *seriesFlags) conclude(ctx context.Context, client kubernetes.Interface, record *history.Record, says io.Writer) int {
+// was 0 and something is worse, or 3 if the record could not be kept. What it cannot do, it says.
+func (t *seriesTurn) conclude(ctx context.Context, record *history.Record, says io.Writer) int {
+	if t == nil {
+		return record.ExitCode
+	}
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), keepTimeout, fmt.Errorf("it took longer than %s", keepTimeout))
 	defer cancel()
 	code := record.ExitCode
@@ -81,8 +107,8 @@ func (f *seriesFlags) conclude(ctx context.Context, client kubernetes.Interface,
 			code = runner.ExitInconclusive
 		}
 	}
-	store := &series.Store{Client: client, Namespace: f.records, Series: f.series}
-	diff, err := f.compare(ctx, store, record)
+	store := &series.Store{Client: t.client, Namespace: t.records, Series: t.series}
+	diff, err := t.compare(ctx, store, record)
 	if err != nil {
 		failed(err)
 	}
@@ -95,11 +121,11 @@ func (f *seriesFlags) conclude(ctx context.Context, client kubernetes.Interface,
 	}
 	if err := store.Put(ctx, record); err != nil {
 		failed(err)
-	} else if _, err := store.Prune(ctx, f.keep); err != nil {
+	} else if _, err := store.Prune(ctx, t.keep); err != nil {
 		failed(err)
 	}
 	if worse {
-		if err := series.Tell(ctx, client, f.records, record, series.ReasonRegression, record.Headline); err != nil {
+		if err := series.Tell(ctx, t.client, t.records, record, series.ReasonRegression, record.Headline); err != nil {
 			failed(err)
 		}
 	} else if code != exitOK {
@@ -107,14 +133,14 @@ func (f *seriesFlags) conclude(ctx context.Context, client kubernetes.Interface,
 		if message == "" {
 			message = series.Result(record)
 		}
-		if err := series.Tell(ctx, client, f.records, record, series.ReasonNotAsExpected, message); err != nil {
+		if err := series.Tell(ctx, t.client, t.records, record, series.ReasonNotAsExpected, message); err != nil {
 			failed(err)
 		}
 	}
-	for _, err := range f.measure(ctx, record, diff) {
+	for _, err := range t.measure(ctx, record, diff) {
 		failed(err)
 	}
-	f.lastLine(says, record, diff, code)
+	t.lastLine(says, record, diff, code)
 	return code
 }
 

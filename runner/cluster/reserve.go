@@ -40,15 +40,18 @@ func (c *Cluster) claim(ctx context.Context, wanted *corev1.Namespace) error {
 		}
 		labels, annotations = unclaim(there)
 		own := slices.DeleteFunc(slices.Sorted(maps.Keys(there.Labels)), func(key string) bool { _, claimed := labels[key]; return claimed })
-		for key, value := range wanted.Labels {
-			if slices.Contains(own, key) && there.Labels[key] != value {
+		var added []string
+		for _, key := range slices.Sorted(maps.Keys(wanted.Labels)) {
+			value := wanted.Labels[key]
+			switch {
+			case !slices.Contains(own, key):
+				labels[key] = &value
+				added = append(added, key)
+			case there.Labels[key] != value:
 				return nil, nil, fmt.Errorf("the scenario needs label %s=%s, but the namespace has %s=%s of its own", key, value, key, there.Labels[key])
 			}
-			if !slices.Contains(own, key) {
-				labels[key] = &value
-			}
 		}
-		keys := strings.Join(slices.Sorted(maps.Keys(wanted.Labels)), ",")
+		keys := strings.Join(added, ",")
 		expires := strconv.FormatInt(c.options.Expires.Unix(), 10)
 		labels[labelClaim] = &c.options.Run
 		annotations[annotationClaimExpires], annotations[annotationClaimLabels] = &expires, &keys
