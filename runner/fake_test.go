@@ -340,7 +340,8 @@ func (a *fakeAgent) Counters(context.Context) (probe.Counters, error) {
 func (a *fakeAgent) Introduction(context.Context) (probe.Agent, error) {
 	a.cluster.mu.Lock()
 	defer a.cluster.mu.Unlock()
-	return probe.Agent{Identity: probe.Identity{UID: a.cluster.pods[a.pod].UID}}, nil
+	pod := a.cluster.pods[a.pod]
+	return probe.Agent{Instance: fmt.Sprint(pod.incidents.Count), Identity: probe.Identity{UID: pod.UID}}, nil
 }
 
 func (a *fakeAgent) Close() {}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +84,8 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 		}
 	}
 	policies := func(c *fakeCluster) int { return len(c.policies) }
+	var once atomic.Bool
+	restartOnce := func() bool { return !once.Swap(true) }
 	rows := map[string]struct {
 		// cluster is what is special about it.
 		cluster *fakeCluster
@@ -117,6 +120,16 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 			}}, mark: MarkError, exit: ExitInconclusive,
 			cells: map[string]Mark{"stranger->back:80": MarkError, "front->back:80": MarkPass, "front->stranger:80": MarkPass},
 			why:   "OOMKilled",
+		},
+		"an agent that was started again once, and whose pod refuses since, leaves no verdict about it": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				if policies(c) > 0 && restartOnce() {
+					backDisturbed(c, false)
+				}
+				return probe.Observation{Phase: probe.PhaseConnect, Errno: "ECONNREFUSED", Call: probe.CallPending, Nonce: probe.NewNonce()},
+					policies(c) > 0 && source == "front" && target == "back"
+			}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"front->back:80": MarkError, "front->stranger:80": MarkPass},
 		},
 		"a pod that is deleted leaves no verdict about it": {
 			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {

@@ -130,11 +130,15 @@ type watch struct {
 	counts map[string]int
 	// logs are where the logs of the targets stood when the step began to knock.
 	logs map[string]uint64
+	// began are the agents of the pods when the step began, and replaced says of those that are other ones at its bound why.
+	began    map[string]instance
+	replaced map[string]string
 }
 
 // settle asks until the step has come to rest, joins both ends' evidence and asks again what is unclear. If the evidence contradicts what
 // had settled, it goes on until the bound.
 func (w *watch) settle(ctx context.Context, number int, findings []finding) error {
+	w.counts, w.began = w.incidentCounts(), w.instances(ctx)
 	watchCtx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -144,7 +148,6 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	}
 	bound := w.changed.Add(w.options.SettleTimeout)
 	history := newHistory(w.step.Cells, w.changed)
-	w.counts = w.incidentCounts()
 	w.logs = w.marks(ctx, w.aims, w.silent())
 	for {
 		w.settled.How = SettledAtBound
@@ -225,6 +228,9 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 		}
 	}
 	w.askQuietly(ctx, w.aims, doubtful, answers, destinations)
+	if w.settled.How == SettledAtBound {
+		w.replaced = w.lane.replaced(ctx, w.began)
+	}
 	meddled, err := w.meddling(ctx)
 	if err != nil {
 		return false, err
@@ -271,8 +277,12 @@ func (w *watch) disturbance(a aim) string {
 		if !ok {
 			continue
 		}
+		why := w.replaced[name]
 		if incidents := w.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Gone || incidents.Count > w.counts[name] {
-			text := fmt.Sprintf("pod %q was disturbed while it was tested: %s", name, incidents.Last)
+			why = incidents.Last
+		}
+		if why != "" {
+			text := fmt.Sprintf("pod %q was disturbed while it was tested: %s", name, why)
 			w.note("%s", text)
 			return text
 		}

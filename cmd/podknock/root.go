@@ -59,6 +59,6 @@ func newRootCommand(program string) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(explainFlag)
 	root.AddCommand(newRunCommand(), newCleanUpCommand(), newListCommand(), newShowCommand(), newImageCommand(), newVersionCommand(),
-		newHistoryCommand())
+		newHistoryCommand(), newManifestsCommand())
 	return root
 }

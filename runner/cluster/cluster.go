@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -86,7 +87,8 @@ func (c *Cluster) Requests() int { return int(c.requests.Load()) }
 // Facts describes the cluster. Nodes are left out where they may not be listed.
 func (c *Cluster) Facts(ctx context.Context) (runner.ClusterFacts, error) {
 	facts := runner.ClusterFacts{Context: c.options.Context, Server: c.config.Host}
-	version, err := c.client.Discovery().ServerVersion()
+	var version *version.Info
+	err := retry(ctx, func() (err error) { version, err = c.client.Discovery().ServerVersion(); return err })
 	if err != nil {
 		return facts, fmt.Errorf("ask %s for its version: %w", c.config.Host, err)
 	}
@@ -94,7 +96,8 @@ func (c *Cluster) Facts(ctx context.Context) (runner.ClusterFacts, error) {
 	if c.options.Tenant != "" {
 		return facts, nil
 	}
-	nodes, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	var nodes *corev1.NodeList
+	err = retry(ctx, func() (err error) { nodes, err = c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{}); return err })
 	if apierrors.IsForbidden(err) {
 		return facts, nil
 	}

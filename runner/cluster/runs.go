@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -40,7 +41,8 @@ func Find(ctx context.Context, client kubernetes.Interface, tenant string) ([]Fo
 	found := map[string]*Found{}
 	selector := metav1.ListOptions{LabelSelector: runner.LabelRun}
 	if tenant == "" {
-		namespaces, err := client.CoreV1().Namespaces().List(ctx, selector)
+		var namespaces *corev1.NamespaceList
+		err := retry(ctx, func() (err error) { namespaces, err = client.CoreV1().Namespaces().List(ctx, selector); return err })
 		if err != nil {
 			return nil, fmt.Errorf("list namespaces of runs: %w", err)
 		}
@@ -48,7 +50,11 @@ func Find(ctx context.Context, client kubernetes.Interface, tenant string) ([]Fo
 			add(found, &namespaces.Items[i], namespaces.Items[i].Name)
 		}
 	}
-	accounts, err := client.CoreV1().ServiceAccounts(tenant).List(ctx, selector)
+	var accounts *corev1.ServiceAccountList
+	err := retry(ctx, func() (err error) {
+		accounts, err = client.CoreV1().ServiceAccounts(tenant).List(ctx, selector)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list service accounts of runs: %w", err)
 	}
