@@ -27,7 +27,7 @@ type runFlags struct {
 
 	parallel, maxPods, streams                     int
 	timeout, settleTimeout, startTimeout, deadline time.Duration
-	only                                           []string
+	only, reserve                                  []string
 	channel                                        string
 	dryRun, keep, failFast                         bool
 }
@@ -59,6 +59,7 @@ func newRunCommand() *cobra.Command {
 	set.DurationVar(&flags.startTimeout, "start-timeout", runner.DefaultStartTimeout, "how long probe pods may take to start")
 	set.DurationVar(&flags.deadline, "deadline", 30*time.Minute, "how long the whole run may take")
 	set.StringArrayVar(&flags.only, "only", nil, "only these cells and their controls, STEP/FROM/TO, where * means all; may be repeated")
+	set.StringSliceVar(&flags.reserve, "reserve", nil, "namespaces that exist, separated by commas, to use in turn instead of creating some")
 	set.StringVar(&flags.channel, "channel", string(cluster.PortForward), "how agents are reached: port-forward or exec")
 	set.BoolVar(&flags.dryRun, "dry-run", false, "print every object and right that the run needs, and do nothing")
 	set.BoolVar(&flags.keep, "keep", false, "leave everything in the cluster until it expires")
@@ -177,7 +178,7 @@ func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error
 	options := runner.Options{
 		Run: runner.NewRunID(), Version: clientVersion(), Parallel: f.parallel, MaxPods: f.maxPods, Timeout: f.timeout,
 		SettleTimeout: f.settleTimeout, StartTimeout: f.startTimeout, Tenant: f.connection.tenant(), Keep: f.keep, FailFast: f.failFast,
-		External: map[string]bool{},
+		External: map[string]bool{}, Reserve: f.reserve,
 	}
 	if err := f.check(); err != nil {
 		return options, nil, err
@@ -217,6 +218,8 @@ func (f *runFlags) check() error {
 		return err
 	}
 	switch {
+	case len(f.reserve) > 0 && f.connection.tenant() != "":
+		return errors.New("--reserve and --namespace: name the namespaces of a reserve, or the one namespace of a tenant, not both")
 	case f.parallel < 1:
 		return fmt.Errorf("--parallel %d: at least 1 scenario has to run at once", f.parallel)
 	case f.maxPods < 1:
@@ -234,7 +237,7 @@ func (f *runFlags) check() error {
 func (f *runFlags) clusterOptions(options runner.Options) (cluster.Options, error) {
 	result := cluster.Options{
 		Run: options.Run, Token: cluster.NewToken(), Owner: ownerName(localUser(), f.connection.configuredUser()), Process: cluster.ThisProcess(),
-		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Tenant, Kept: f.keep,
+		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Tenant, Reserve: options.Reserve, Kept: f.keep,
 		Channel: cluster.Channel(f.channel), Streams: f.streams,
 	}
 	return result, f.pods.apply(&result)

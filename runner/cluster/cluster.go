@@ -52,7 +52,7 @@ func Open(ctx context.Context, config *rest.Config, options Options) (*Cluster, 
 		options: options, config: config, client: client, requests: requests, streams: newStreams(options.Streams),
 		owners: owners{refs: map[string]metav1.OwnerReference{}},
 	}
-	if c.pods, err = watchPods(ctx, client, options.Tenant, options.Run); err != nil {
+	if c.pods, err = watchPods(ctx, client, options.confined(), options.Run); err != nil {
 		return nil, fmt.Errorf("watch pods: %w", err)
 	}
 	return c, nil

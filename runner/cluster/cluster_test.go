@@ -28,7 +28,7 @@ func openFake(t *testing.T, objects ...runtime.Object) (*Cluster, *fake.Clientse
 	client := fake.NewClientset(objects...)
 	c := &Cluster{options: testOptions(), client: client, streams: newStreams(0), owners: owners{refs: map[string]metav1.OwnerReference{}}}
 	var err error
-	c.pods, err = watchPods(t.Context(), client, "", c.options.Run)
+	c.pods, err = watchPods(t.Context(), client, nil, c.options.Run)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(c.Close)
 	return c, client

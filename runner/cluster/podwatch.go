@@ -17,10 +17,10 @@ import (
 	"github.com/podknock/podknock/runner"
 )
 
-// podWatch follows the pods of a run with one watch.
+// podWatch follows the pods of a run with one watch, or with one in each namespace that the run is confined to.
 type podWatch struct {
 	stop    context.CancelFunc
-	stopped chan struct{}
+	stopped sync.WaitGroup
 
 	mu   sync.Mutex
 	pods map[types.NamespacedName]*podRecord
@@ -41,9 +41,24 @@ type podRecord struct {
 	incidents runner.Incidents
 }
 
-// watchPods lists the pods of a run and follows them until close.
-func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run string) (*podWatch, error) {
-	w := &podWatch{stopped: make(chan struct{}), pods: map[types.NamespacedName]*podRecord{}, changed: make(chan struct{})}
+// watchPods lists the pods of a run in the namespaces, or in all of them if none is named, and follows them until close.
+func watchPods(ctx context.Context, client kubernetes.Interface, namespaces []string, run string) (*podWatch, error) {
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w := &podWatch{stop: stop, pods: map[types.NamespacedName]*podRecord{}, changed: make(chan struct{})}
+	for _, namespace := range namespaces {
+		if err := w.follow(ctx, watchCtx, client, namespace, run); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// follow lists the pods of a namespace until ctx ends, and follows them until watchCtx does.
+func (w *podWatch) follow(ctx, watchCtx context.Context, client kubernetes.Interface, namespace, run string) error {
 	selector := runner.LabelRun + "=" + run
 	list := func(ctx context.Context, options metav1.ListOptions) (*corev1.PodList, error) {
 		options.LabelSelector = selector
@@ -51,7 +66,7 @@ func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run 
 	}
 	// The informer would try for ever what is forbidden; so one call goes ahead that fails.
 	if err := retry(ctx, func() error { _, err := list(ctx, metav1.ListOptions{Limit: 1}); return err }); err != nil {
-		return nil, err
+		return err
 	}
 	informer := cache.NewSharedInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -73,24 +88,18 @@ func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run 
 		},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop = stop
-	go func() {
-		defer close(w.stopped)
-		informer.RunWithContext(watchCtx)
-	}()
+	w.stopped.Go(func() { informer.RunWithContext(watchCtx) })
 	if !cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
-		w.close()
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return w, nil
+	return nil
 }
 
 func (w *podWatch) close() {
 	w.stop()
-	<-w.stopped
+	w.stopped.Wait()
 }
 
 func nameOf(pod *corev1.Pod) types.NamespacedName {

@@ -101,6 +101,9 @@ func alive(process string) bool {
 
 // RemoveExpired removes what expired runs have left, and returns their ids and what could not be removed.
 func (c *Cluster) RemoveExpired(ctx context.Context, now time.Time) (runs []string, leftovers []runner.Leftover, err error) {
+	if len(c.options.Reserve) > 0 {
+		return c.removeExpiredReserved(ctx, now)
+	}
 	found, err := Find(ctx, c.client, c.options.Tenant)
 	if err != nil {
 		return nil, nil, err
