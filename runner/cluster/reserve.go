@@ -171,8 +171,19 @@ func (c *Cluster) removeExpiredReserved(ctx context.Context, now time.Time) (run
 }
 
 // ReserveRules are the rights that a run needs in each namespace of its reserve, of a Role there. A Role may grant rights to its own
-// namespace's object: the API server takes the name of a namespace for its namespace (RequestInfoFactory in k8s.io/apiserver).
+// namespace's object: the API server takes the name of a namespace for its namespace (RequestInfoFactory in k8s.io/apiserver). What takes pods
+// for its own by their labels is not looked for: nobody else has anything in these namespaces.
 func ReserveRules(options Options) []rbacv1.PolicyRule {
 	options.Tenant = options.Reserve[0]
-	return append(Rules(options), rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "patch"}})
+	var rules []rbacv1.PolicyRule
+	for _, rule := range Rules(options) {
+		rule.Resources = slices.DeleteFunc(slices.Clone(rule.Resources), func(resource string) bool { return slices.Contains(adopters, resource) })
+		if len(rule.Resources) > 0 {
+			rules = append(rules, rule)
+		}
+	}
+	return append(rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "patch"}})
 }
+
+// adopters are the kinds that [Cluster.AuditLabels] lists beside Services.
+var adopters = []string{"replicationcontrollers", "replicasets", "daemonsets", "statefulsets", "jobs"}

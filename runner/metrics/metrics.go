@@ -126,8 +126,10 @@ func (g *gatherer) nodes(nodes []history.Node) {
 func (g *gatherer) axes(axes []history.Axis) {
 	states := g.gauge("axis", "1 for the judgement of an axis: enforced, not enforced, partly, not supported, undefined by the API or not tested.",
 		"axis", "judgement")
+	accused := g.gauge("axis_accused", "1 for an axis that the last run accuses: it explains why others fail.", "axis")
 	for _, axis := range axes {
 		states.WithLabelValues(axis.Name, axis.Judgement).Set(1)
+		accused.WithLabelValues(axis.Name).Set(truth(axis.Accused))
 	}
 }
 

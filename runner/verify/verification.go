@@ -33,6 +33,7 @@ func Run(ctx context.Context, cluster Cluster, plan *runner.Plan, options Option
 	v := &verification{cluster: newCensus(cluster), plan: plan, options: options, report: newReport(options)}
 	suite := v.stages(ctx)
 	r := v.report
+	r.SuiteRun = suite
 	if cause := context.Cause(ctx); cause != nil {
 		r.Error = cause.Error()
 		r.Interrupted = errors.Is(cause, runner.ErrInterrupted)

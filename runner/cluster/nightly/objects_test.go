@@ -42,7 +42,7 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		want   string
 	}{
 		{"a name that no object has", func(o *Options) { o.Name = "Nightly" }, `series "Nightly"`},
-		{"a namespace that leaves no room for its reserve", func(o *Options) { o.Namespace = "a-very-long-name-of-a-namespace-that-leaves-no-room-at-all-for-more" }, "at most 58"},
+		{"a namespace that leaves no room for its reserve", func(o *Options) { o.Namespace = "a-very-long-name-of-a-namespace-that-leaves-no-room-at-all-for-more" }, "at most 52"},
 		{"half a schedule", func(o *Options) { o.Schedule = "17 2" }, "write the five fields of cron"},
 		{"no namespace to test in", func(o *Options) { o.Reserve = 0 }, "write a number from 1 to 99"},
 		{"a deadline that nothing meets", func(o *Options) { o.Deadline = time.Second }, "write at least 1m"},
@@ -76,7 +76,7 @@ func TestByDefaultNothingInTheClusterCanBeChanged(t *testing.T) {
 			}
 		}
 	}
-	g.Expect(namespaces).To(ConsistOf("podknock", "podknock-1", "podknock-2"))
+	g.Expect(namespaces).To(ConsistOf("podknock", "podknock-nightly-1", "podknock-nightly-2"))
 }
 
 func TestDynamicNamespacesNeedNoReserve(t *testing.T) {
@@ -101,7 +101,7 @@ func TestTheJobNeverRunsTwiceAndNeverForEver(t *testing.T) {
 	g.Expect(*pod.SecurityContext.RunAsNonRoot).To(BeTrue())
 	g.Expect(pod.Containers[0].SecurityContext.Capabilities.Drop).To(ConsistOf(corev1.Capability("ALL")))
 	g.Expect(*pod.Containers[0].SecurityContext.ReadOnlyRootFilesystem).To(BeTrue())
-	g.Expect(pod.Containers[0].Args).To(ContainElements("verify", "--series=nightly", "--reserve=podknock-1,podknock-2", "--deadline=30m0s"))
+	g.Expect(pod.Containers[0].Args).To(ContainElements("verify", "--series=nightly", "--reserve=podknock-nightly-1,podknock-nightly-2", "--deadline=30m0s"))
 }
 
 func TestTheJobsOwnPolicySelectsItsPodsAndAdmitsThePushgateway(t *testing.T) {
