@@ -50,6 +50,9 @@ func Remove(ctx context.Context, client kubernetes.Interface, run, tenant string
 		r.removeNamespaces(ctx)
 	}
 	r.removeObjects(ctx, tenant)
+	if tenant == "" && len(r.leftovers) == 0 {
+		r.giveBackClaimed(ctx, run)
+	}
 	slices.SortFunc(r.leftovers, func(a, b runner.Leftover) int {
 		return strings.Compare(a.Kind+"/"+a.Namespace+"/"+a.Name, b.Kind+"/"+b.Namespace+"/"+b.Name)
 	})

@@ -141,6 +141,9 @@ func (c *Cluster) DeleteNamespace(ctx context.Context, name string, gone bool) e
 
 // LabelNamespace sets labels; nil removes one.
 func (c *Cluster) LabelNamespace(ctx context.Context, name string, labels map[string]*string) error {
+	if c.options.reserved(name) {
+		return c.labelReserved(ctx, name, labels)
+	}
 	patch, err := labelPatch(labels)
 	if err != nil {
 		return err

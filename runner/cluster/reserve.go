@@ -62,12 +62,33 @@ func (c *Cluster) claim(ctx context.Context, wanted *corev1.Namespace) error {
 // unclaim are the changes that take a claim and its labels off a namespace.
 func unclaim(there *corev1.Namespace) (labels, annotations map[string]*string) {
 	labels, annotations = map[string]*string{labelClaim: nil}, map[string]*string{annotationClaimExpires: nil, annotationClaimLabels: nil}
-	for key := range strings.SplitSeq(there.Annotations[annotationClaimLabels], ",") {
-		if key != "" {
-			labels[key] = nil
-		}
+	for _, key := range claimedLabels(there) {
+		labels[key] = nil
 	}
 	return labels, annotations
+}
+
+// labelReserved changes labels of a namespace of the reserve, those of the scenario alone, and notes them so that they go with the claim.
+func (c *Cluster) labelReserved(ctx context.Context, name string, labels map[string]*string) error {
+	return changeNamespace(ctx, c.client, name, func(there *corev1.Namespace) (changed, annotations map[string]*string, err error) {
+		keys := claimedLabels(there)
+		for _, key := range slices.Sorted(maps.Keys(labels)) {
+			if slices.Contains(keys, key) {
+				continue
+			}
+			if _, own := there.Labels[key]; own {
+				return nil, nil, fmt.Errorf("the scenario changes label %s, which namespace %q has of its own", key, name)
+			}
+			keys = append(keys, key)
+		}
+		text := strings.Join(keys, ",")
+		return labels, map[string]*string{annotationClaimLabels: &text}, nil
+	})
+}
+
+// claimedLabels are the keys of the labels that came with a claim.
+func claimedLabels(there *corev1.Namespace) []string {
+	return strings.FieldsFunc(there.Annotations[annotationClaimLabels], func(r rune) bool { return r == ',' })
 }
 
 func claimEnd(namespace *corev1.Namespace) time.Time {
@@ -136,18 +157,40 @@ func removeReserved(ctx context.Context, client kubernetes.Interface, run, name 
 	if len(r.leftovers) > 0 {
 		return r.leftovers
 	}
-	errOthers := errors.New("it is not claimed by this run")
-	err := changeNamespace(ctx, client, name, func(there *corev1.Namespace) (labels, annotations map[string]*string, err error) {
+	r.giveBack(ctx, run, name)
+	return r.leftovers
+}
+
+var errNotClaimed = errors.New("it is not claimed by this run")
+
+// giveBack takes the claim of a run off a namespace.
+func (r *remover) giveBack(ctx context.Context, run, name string) {
+	err := changeNamespace(ctx, r.client, name, func(there *corev1.Namespace) (labels, annotations map[string]*string, err error) {
 		if there.Labels[labelClaim] != run {
-			return nil, nil, errOthers
+			return nil, nil, errNotClaimed
 		}
 		labels, annotations = unclaim(there)
 		return labels, annotations, nil
 	})
-	if err != nil && !errors.Is(err, errOthers) {
+	if err != nil && !errors.Is(err, errNotClaimed) {
 		r.left("Namespace", "", name, fmt.Errorf("give it back: %w", err))
 	}
-	return r.leftovers
+}
+
+// giveBackClaimed takes the claims of a run off all namespaces, whose names only the run has known.
+func (r *remover) giveBackClaimed(ctx context.Context, run string) {
+	var claimed *corev1.NamespaceList
+	err := retry(ctx, func() (err error) {
+		claimed, err = r.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: labelClaim + "=" + run})
+		return err
+	})
+	if err != nil {
+		r.left("Namespace", "", labelClaim+"="+run, fmt.Errorf("list namespaces: %w", err))
+		return
+	}
+	for _, namespace := range claimed.Items {
+		r.giveBack(ctx, run, namespace.Name)
+	}
 }
 
 // removeExpiredReserved removes what expired runs have left in the namespaces of the reserve.

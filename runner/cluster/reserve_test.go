@@ -82,6 +82,10 @@ func TestANamespaceOfTheReserveIsGivenBackAsItWas(t *testing.T) {
 	g.Expect(labelsOf(t, client)).To(And(HaveKeyWithValue("team", "a"), HaveKeyWithValue(labelClaim, "run1"), HaveKeyWithValue("own", "label")))
 	_, err := c.ApplyPolicy(t.Context(), &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "pool-1", Name: "ours"}})
 	g.Expect(err).NotTo(HaveOccurred())
+	late := "b"
+	g.Expect(c.LabelNamespace(t.Context(), "pool-1", map[string]*string{"own": &late})).To(MatchError(ContainSubstring("has of its own")))
+	g.Expect(c.LabelNamespace(t.Context(), "pool-1", map[string]*string{"team": nil, "late": &late})).To(Succeed())
+	g.Expect(labelsOf(t, client)).To(And(HaveKeyWithValue("late", "b"), HaveKeyWithValue("own", "label"), Not(HaveKey("team"))))
 
 	g.Expect(c.DeleteNamespace(t.Context(), "pool-1", false)).To(Succeed())
 	g.Expect(labelsOf(t, client)).To(Equal(before))
@@ -92,6 +96,17 @@ func TestANamespaceOfTheReserveIsGivenBackAsItWas(t *testing.T) {
 	accounts, err := client.CoreV1().ServiceAccounts("pool-1").List(t.Context(), metav1.ListOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(accounts.Items).To(BeEmpty())
+}
+
+func TestCleanUpGivesBackWhatAKilledRunHasClaimed(t *testing.T) {
+	g := NewWithT(t)
+	before := maps.Clone(spare(nil).Labels)
+	c, client := withReserve(t, spare(nil))
+	g.Expect(c.CreateNamespace(t.Context(), wantedIn(map[string]string{"team": "a"}))).To(Succeed())
+	g.Expect(Remove(t.Context(), client, "rother", "")).To(BeEmpty())
+	g.Expect(labelsOf(t, client)).To(HaveKeyWithValue(labelClaim, "run1"), "another run's claim stays")
+	g.Expect(Remove(t.Context(), client, "run1", "")).To(BeEmpty())
+	g.Expect(labelsOf(t, client)).To(Equal(before))
 }
 
 func TestAnExpiredClaimIsTakenOver(t *testing.T) {
