@@ -31,7 +31,7 @@ func aNight() *history.Record {
 		Latency:   history.Latency{Deny: history.Figures{Samples: 3, P50: 50 * time.Millisecond, P95: 90 * time.Millisecond, Max: 120 * time.Millisecond}},
 		Scenarios: []history.Scenario{{Name: "conformance/udp", Mark: runner.MarkFail, Counts: runner.Counts{Pass: 10, Fail: 2}}},
 		Nodes:     []history.Node{{Name: "node1", Counts: runner.Counts{Pass: 10, Fail: 2}}},
-		Axes:      []history.Axis{{Name: "udp", Judgement: "not enforced"}, {Name: "ingress", Judgement: "enforced"}},
+		Axes:      []history.Axis{{Name: "udp", Judgement: "not enforced", Accused: true}, {Name: "ingress", Judgement: "enforced"}},
 	}
 }
 
