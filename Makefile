@@ -111,6 +111,7 @@ unit-build:
 	$(TESTS) build unit-lab e2e/lab -trimpath -- ./...
 	$(TESTS) build unit-difftest scenarios/policy/difftest -trimpath -- ./...
 	$(TESTS) build unit-schema scenarios/schema/conformance -trimpath -- ./...
+	$(TESTS) build unit-alerts runner/metrics/alerts -trimpath -- ./...
 
 CASES ?= 20000
 unit-run:
@@ -118,6 +119,7 @@ unit-run:
 	$(TESTS) run unit-lab
 	$(TESTS) run unit-difftest -cases=$(CASES)
 	$(TESTS) run unit-schema
+	$(TESTS) run unit-alerts
 
 wire-build:
 	$(TESTS) build wire . -tags=wire -- ./probe
@@ -141,8 +143,9 @@ e2e-build:
 E2E_LABELS ?= !full
 E2E_FLAGS  ?=
 e2e-run:
-	$(TESTS) run e2e -test.timeout=3h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
-		-lab $(CURDIR)/bin/lab -podknock $(CURDIR)/bin/podknock -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar $(E2E_FLAGS)
+	$(TESTS) run e2e -test.timeout=4h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
+		-lab $(CURDIR)/bin/lab -podknock $(CURDIR)/bin/podknock -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar \
+		-runner-archive $(CURDIR)/dist/podknock-amd64.tar $(E2E_FLAGS)
 
 bench: ## Figures of speed and memory, of whole runs in a lab too (root; nothing else should run)
 	go test -run '^$$' -bench . -benchtime 3x ./scenarios/...
