@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -169,8 +170,9 @@ var _ = Describe("the rights of the nightly job", Label("lab"), Serial, func() {
 		code, out := asJob(ctx, n, arguments...)
 		giveBack()
 		if slices.Contains(rule.Resources, "cronjobs") {
-			events := n.events(ctx)
-			Expect(events[len(events)-1].InvolvedObject.Kind).To(Equal("ConfigMap"), "the Event is not about the CronJob")
+			last := slices.IndexFunc(n.events(ctx), func(e corev1.Event) bool { return strings.HasSuffix(e.Name, n.records(ctx)[0].Run) })
+			Expect(last).To(BeNumerically(">=", 0))
+			Expect(n.events(ctx)[last].InvolvedObject.Kind).To(Equal("ConfigMap"), "the Event is not about the CronJob")
 			return
 		}
 		Expect(named(out, rule)).To(BeTrue(), "%v is not named:\n%s", rule, out)

@@ -22,11 +22,13 @@ import (
 )
 
 // A namespace of the reserve is claimed while a scenario uses it. The claim is a label, so that what was killed can be found, and its
-// annotations say until when it holds and which labels came with it.
+// annotations say until when it holds, which labels came with it, and who made it.
 const (
 	labelClaim             = "podknock.dev/claim"
 	annotationClaimExpires = "podknock.dev/claim-expires"
 	annotationClaimLabels  = "podknock.dev/claim-labels"
+	annotationClaimOwner   = "podknock.dev/claim-owner"
+	annotationClaimProcess = "podknock.dev/claim-process"
 )
 
 // reserved tells whether a namespace is one of the reserve, which a run uses but never creates or deletes.
@@ -54,14 +56,17 @@ func (c *Cluster) claim(ctx context.Context, wanted *corev1.Namespace) error {
 		keys := strings.Join(added, ",")
 		expires := strconv.FormatInt(c.options.Expires.Unix(), 10)
 		labels[labelClaim] = &c.options.Run
+		owner := LabelValue(c.options.Owner)
 		annotations[annotationClaimExpires], annotations[annotationClaimLabels] = &expires, &keys
+		annotations[annotationClaimOwner], annotations[annotationClaimProcess] = &owner, &c.options.Process
 		return labels, annotations, nil
 	})
 }
 
 // unclaim are the changes that take a claim and its labels off a namespace.
 func unclaim(there *corev1.Namespace) (labels, annotations map[string]*string) {
-	labels, annotations = map[string]*string{labelClaim: nil}, map[string]*string{annotationClaimExpires: nil, annotationClaimLabels: nil}
+	labels = map[string]*string{labelClaim: nil}
+	annotations = map[string]*string{annotationClaimExpires: nil, annotationClaimLabels: nil, annotationClaimOwner: nil, annotationClaimProcess: nil}
 	for _, key := range claimedLabels(there) {
 		labels[key] = nil
 	}

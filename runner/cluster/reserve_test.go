@@ -103,6 +103,11 @@ func TestCleanUpGivesBackWhatAKilledRunHasClaimed(t *testing.T) {
 	before := maps.Clone(spare(nil).Labels)
 	c, client := withReserve(t, spare(nil))
 	g.Expect(c.CreateNamespace(t.Context(), wantedIn(map[string]string{"team": "a"}))).To(Succeed())
+	g.Expect(client.CoreV1().ServiceAccounts("pool-1").Delete(t.Context(), "podknock-run1", metav1.DeleteOptions{})).To(Succeed())
+	found, err := Find(t.Context(), client, "")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found).To(ConsistOf(And(HaveField("Run", "run1"), HaveField("Owner", LabelValue(c.options.Owner)), HaveField("Namespaces", ConsistOf("pool-1")),
+		HaveField("Expires", BeTemporally("~", c.options.Expires, time.Second)))))
 	g.Expect(Remove(t.Context(), client, "rother", "")).To(BeEmpty())
 	g.Expect(labelsOf(t, client)).To(HaveKeyWithValue(labelClaim, "run1"), "another run's claim stays")
 	g.Expect(Remove(t.Context(), client, "run1", "")).To(BeEmpty())

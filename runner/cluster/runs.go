@@ -49,6 +49,14 @@ func Find(ctx context.Context, client kubernetes.Interface, tenant string) ([]Fo
 		for i := range namespaces.Items {
 			add(found, &namespaces.Items[i], namespaces.Items[i].Name)
 		}
+		claimed := metav1.ListOptions{LabelSelector: labelClaim}
+		err = retry(ctx, func() (err error) { namespaces, err = client.CoreV1().Namespaces().List(ctx, claimed); return err })
+		if err != nil {
+			return nil, fmt.Errorf("list namespaces that runs have claimed: %w", err)
+		}
+		for i := range namespaces.Items {
+			addClaim(found, &namespaces.Items[i])
+		}
 	}
 	var accounts *corev1.ServiceAccountList
 	err := retry(ctx, func() (err error) {
@@ -86,6 +94,18 @@ func add(found map[string]*Found, object metav1.Object, namespace string) {
 	if !slices.Contains(f.Namespaces, namespace) {
 		f.Namespaces = append(f.Namespaces, namespace)
 	}
+}
+
+// addClaim takes a namespace of a reserve that a run has claimed.
+func addClaim(found map[string]*Found, namespace *corev1.Namespace) {
+	run, annotations := namespace.Labels[labelClaim], namespace.Annotations
+	f := found[run]
+	if f == nil {
+		f = &Found{Run: run, Owner: annotations[annotationClaimOwner], Expires: claimEnd(namespace)}
+		found[run] = f
+	}
+	f.Alive = f.Alive || alive(annotations[annotationClaimProcess])
+	f.Namespaces = append(f.Namespaces, namespace.Name)
 }
 
 // alive tells whether a process still runs, as far as that can be known here: a process of another machine counts as dead.
