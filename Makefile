@@ -88,10 +88,11 @@ wire: wire-build wire-run ## Tests of the wire in network namespaces (root)
 
 e2e: e2e-images build lab-build e2e-build e2e-run ## Specs on a real cluster (root, or E2E_FLAGS='-kubeconfig FILE')
 
-RIGHT_RUNS ?= 20
-defects: lab-up build image ## Verify every engine that is wrong on purpose, and write the table of e2e/README.md (root; hours)
+RIGHT_RUNS    ?= 20
+DEFECTS_FLAGS ?=
+defects: lab-up build image ## Verify every engine that is wrong on purpose, and write the table of e2e/README.md (root; hours; goes on where it stopped)
 	bin/lab load --name $(LAB) dist/podknock-agent-$$(go env GOARCH).tar
-	go run ./e2e/defects/write -name $(LAB) -right $(RIGHT_RUNS) -readme e2e/README.md
+	go run ./e2e/defects/write -name $(LAB) -right $(RIGHT_RUNS) -readme e2e/README.md $(DEFECTS_FLAGS)
 
 check: ## Formatting, vet, tidy modules
 	@.ci/check

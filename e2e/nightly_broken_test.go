@@ -26,7 +26,7 @@ var _ = Describe("the night after which an engine is broken", Label("lab", "full
 		night := func() (int, *verify.Report) {
 			GinkgoHelper()
 			code, _ := tell(ctx, slices.Concat(n.arguments(ctx), []string{
-				"--kubeconfig", kubeconfig, "--ip-family", "IPv4", "--settle-timeout", "5s", "--metrics-file", metrics, "--output-file", report,
+				"--kubeconfig", kubeconfig, "--ip-family", "IPv4", "--axis", "end-port-edges,port-number,udp", "--settle-timeout", "5s", "--metrics-file", metrics, "--output-file", report,
 			})...)
 			text, err := os.ReadFile(report)
 			Expect(err).NotTo(HaveOccurred())

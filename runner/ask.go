@@ -3,8 +3,10 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/podknock/podknock/probe"
 )
@@ -21,9 +23,10 @@ type answer struct {
 // table holds an answer for each cell of a step.
 type table []answer
 
-// ask makes all attempts of these cells at once, each by the agent of its source, and returns when all are answered or their agents failed.
-// The other cells of the table stay empty.
-func (l *lane) ask(ctx context.Context, aims []aim, cells []int, timing probe.Timing) table {
+// ask makes all attempts of these cells, each by the agent of its source, and returns when all are answered or their agents failed. The sources
+// begin one after the other within the spread, in the same order in every round, so that as much time lies between two questions about a cell as
+// between their rounds. The other cells of the table stay empty.
+func (l *lane) ask(ctx context.Context, aims []aim, cells []int, timing probe.Timing, spread time.Duration) table {
 	answers := make(table, len(aims))
 	bySource := map[string][]int{}
 	for _, cell := range cells {
@@ -34,8 +37,16 @@ func (l *lane) ask(ctx context.Context, aims []aim, cells []int, timing probe.Ti
 		bySource[aims[cell].source] = append(bySource[aims[cell].source], cell)
 	}
 	var all sync.WaitGroup
-	for source, cells := range bySource {
-		all.Go(func() { l.askFrom(ctx, source, aims, cells, timing, answers) })
+	for i, source := range slices.Sorted(maps.Keys(bySource)) {
+		turn := time.NewTimer(spread * time.Duration(i) / time.Duration(len(bySource)))
+		all.Go(func() {
+			defer turn.Stop()
+			select {
+			case <-turn.C:
+			case <-ctx.Done():
+			}
+			l.askFrom(ctx, source, aims, bySource[source], timing, answers)
+		})
 	}
 	all.Wait()
 	return answers

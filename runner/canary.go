@@ -55,6 +55,11 @@ func newCanaries(cluster Cluster, options Options) *canaries {
 // CanaryNamespace is the namespace of a run's canaries.
 func CanaryNamespace(run string) string { return "pk-" + run + "-canary" }
 
+// CanaryNamespaceOrder is that namespace, to be made.
+func CanaryNamespaceOrder(run string) scenarios.NamespaceObject {
+	return scenarios.NamespaceObject{Logical: "canary", Object: corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: CanaryNamespace(run)}}}
+}
+
 // await returns when the engines of these nodes have shown a change of policies that was made after a moment, and when they did. It fails if
 // there can be no canaries, or if one does not show it in time; then there are none for the rest of the run.
 func (c *canaries) await(ctx context.Context, nodes []string, after time.Time) (time.Time, error) {
@@ -112,14 +117,19 @@ func (c *canaries) apply(ctx context.Context, canary *standing) error {
 	if !canary.denied {
 		return c.cluster.DeletePolicy(ctx, canary.pod.Namespace, canary.pod.Name)
 	}
-	_, err := c.cluster.ApplyPolicy(ctx, &networkingv1.NetworkPolicy{
-		ObjectMeta: metav1.ObjectMeta{Namespace: canary.pod.Namespace, Name: canary.pod.Name},
+	_, err := c.cluster.ApplyPolicy(ctx, CanaryPolicy(canary.pod.Namespace, canary.pod.Name))
+	return err
+}
+
+// CanaryPolicy is the policy that closes a canary.
+func CanaryPolicy(namespace, name string) *networkingv1.NetworkPolicy {
+	return &networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: networkingv1.NetworkPolicySpec{
-			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{canaryRole: canary.pod.Name}},
+			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{canaryRole: name}},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
 		},
-	})
-	return err
+	}
 }
 
 // watch knocks until each of the canaries is as its policy wants it.
@@ -169,10 +179,8 @@ func (c *canaries) watch(ctx context.Context, due []*standing) error {
 // deploy makes the namespace, the pod that knocks, and a canary on each of the nodes, as far as they are not there. A new canary has to be
 // reached first: only then its silence says something.
 func (c *canaries) deploy(ctx context.Context, nodes []string) error {
-	namespace := CanaryNamespace(c.options.Run)
 	if c.knocker == nil {
-		object := scenarios.NamespaceObject{Logical: "canary", Object: corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}}
-		if err := c.cluster.CreateNamespace(ctx, object); err != nil {
+		if err := c.cluster.CreateNamespace(ctx, CanaryNamespaceOrder(c.options.Run)); err != nil {
 			return err
 		}
 	}

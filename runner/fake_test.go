@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +39,8 @@ type fakeCluster struct {
 	enforcedAfter int
 	stale         int
 	staleCluster  policy.Cluster
+	// cutOff is a pod in the cluster whose agent no longer answers once there was a policy, nor ends what it is asked.
+	cutOff string
 	// cannotStart explains the pods that never run, by the scenario's names.
 	cannotStart map[string]string
 	// injected are policies that the platform puts into every new namespace.
@@ -329,6 +332,10 @@ type fakeAgent struct {
 }
 
 func (a *fakeAgent) Run(ctx context.Context, attempts []probe.Attempt, deliver func(int, probe.Result)) error {
+	if a.cluster.isCutOff(a.pod) {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
 	for i, attempt := range attempts {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -342,7 +349,11 @@ func (a *fakeAgent) Run(ctx context.Context, attempts []probe.Attempt, deliver f
 	return nil
 }
 
-func (a *fakeAgent) Evidence(_ context.Context, question probe.EvidenceQuestion) (probe.Evidence, error) {
+func (a *fakeAgent) Evidence(ctx context.Context, question probe.EvidenceQuestion) (probe.Evidence, error) {
+	if a.cluster.isCutOff(a.pod) {
+		<-ctx.Done()
+		return probe.Evidence{}, context.Cause(ctx)
+	}
 	a.cluster.mu.Lock()
 	defer a.cluster.mu.Unlock()
 	pod := a.cluster.pods[a.pod]
@@ -371,3 +382,9 @@ func (a *fakeAgent) Introduction(context.Context) (probe.Agent, error) {
 }
 
 func (a *fakeAgent) Close() {}
+
+func (c *fakeCluster) isCutOff(pod policyName) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cutOff != "" && strings.HasPrefix(pod.name, c.cutOff) && len(c.changes) > 0
+}

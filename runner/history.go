@@ -12,6 +12,8 @@ type history struct {
 	cells   []scenarios.Cell
 	changed time.Time
 	changes [][]Change
+	// still is the start of the first round since which every cell has found the same.
+	still time.Time
 	// agreed and flapped say whether a cell has ever agreed, and whether it differed after that.
 	agreed, flapped []bool
 }
@@ -36,6 +38,7 @@ func (h *history) add(r round, cells []int) bool {
 		h.flapped[i] = h.flapped[i] || h.agreed[i] && !fits
 		h.agreed[i] = h.agreed[i] || fits
 		if last := len(h.changes[i]) - 1; last < 0 || h.changes[i][last].Outcome != outcome {
+			h.still = r.start
 			h.changes[i] = append(h.changes[i], Change{After: r.start.Sub(h.changed), Outcome: outcome})
 		}
 	}

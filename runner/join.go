@@ -14,6 +14,8 @@ const questionCells = probe.MaxQuestion / 8
 // join asks the destinations what they know about the attempts that stayed silent or were refused, and reads those again with it. The
 // destinations' facts are stored by cell. Arrivals up to the marks are none of these attempts'.
 func (l *lane) join(ctx context.Context, aims []aim, answers table, marks map[string]uint64, destinations []*probe.Destination) {
+	ctx, cancel := l.options.pace.forAnswer(ctx)
+	defer cancel()
 	byTarget := map[string][]int{}
 	for i := range answers {
 		if answers[i].asked && aims[i].target != "" && wantsEvidence(answers[i].result) {
@@ -37,6 +39,8 @@ func (l *lane) join(ctx context.Context, aims []aim, answers table, marks map[st
 // marks asks the targets of these cells for the newest entries of their logs, before anybody knocks. What arrived until then from a source
 // port that the kernel gives out again is none of the knocks that follow. A target that cannot be asked has no mark.
 func (l *lane) marks(ctx context.Context, aims []aim, cells []int) map[string]uint64 {
+	ctx, cancel := l.options.pace.forAnswer(ctx)
+	defer cancel()
 	var targets []string
 	for _, i := range cells {
 		target := aims[i].target
@@ -95,40 +99,4 @@ func (l *lane) joinPart(
 func (l *lane) readAgain(a aim, result probe.Result, destination probe.Destination) probe.Result {
 	result.Reading = probe.Classify(a.attempt, result.Observation, &destination)
 	return l.reread(a, result)
-}
-
-// maxQuiet bounds the cells of a step that are asked again one by one.
-const maxQuiet = 256
-
-// askQuietly asks these cells again one at a time, with the counters of the destination read before and after, so that what the counters
-// say is about this attempt.
-func (l *lane) askQuietly(ctx context.Context, aims []aim, cells []int, answers table, destinations []*probe.Destination) {
-	for _, i := range cells[:min(len(cells), maxQuiet)] {
-		if aims[i].target == "" || ctx.Err() != nil {
-			continue
-		}
-		agent := l.agent(aims[i].target)
-		before, err := agent.Evidence(ctx, probe.EvidenceQuestion{})
-		if err != nil {
-			continue
-		}
-		again := l.ask(ctx, aims, []int{i}, l.roundTiming())[i]
-		if !again.asked {
-			continue
-		}
-		after, err := agent.Counters(ctx)
-		if err != nil {
-			continue
-		}
-		single := table{again}
-		known := make([]*probe.Destination, 1)
-		l.joinPart(ctx, aims[i].target, before.Mark, []int{0}, []aim{aims[i]}, single, known)
-		var destination probe.Destination
-		if known[0] != nil {
-			destination = *known[0]
-		}
-		destination = destination.InQuietRound(aims[i].attempt.Protocol, before.Counters, after)
-		destinations[i] = &destination
-		answers[i].result = l.readAgain(aims[i], again.result, destination)
-	}
 }

@@ -20,6 +20,9 @@ type Options struct {
 	Timeout time.Duration
 	// SettleTimeout bounds how long a step waits for what it expects. Zero means DefaultSettleTimeout.
 	SettleTimeout time.Duration
+	// GiveUp bounds how long a step whose only change is new policies goes on asking while nothing changes and not all is as expected. It is for
+	// callers that know how fast the engine enforces new policies. Zero means that only SettleTimeout bounds it.
+	GiveUp time.Duration
 	// StartTimeout bounds how long probe pods may take to start. Zero means DefaultStartTimeout.
 	StartTimeout time.Duration
 	// Family restricts cells to IPv4 or IPv6. Empty means every family that the pods have.

@@ -1,6 +1,10 @@
 package runner
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // pace says when rounds start and which of them count. The zero value is the product's; tests make it faster.
 type pace struct {
@@ -19,6 +23,9 @@ type pace struct {
 	canary time.Duration
 	// stagger is the time between two sockets of an attempt.
 	stagger time.Duration
+	// answer is how long agents have for what they are asked when a step's bound has passed, and for each question beside its rounds. A stream
+	// that is lost is opened again and again meanwhile; without a limit, a node that is cut off would hold a step for minutes.
+	answer time.Duration
 }
 
 func (p pace) withDefaults() pace {
@@ -29,11 +36,39 @@ func (p pace) withDefaults() pace {
 	setDefault(&p.dwell, time.Second)
 	setDefault(&p.canary, SlowEnforcement)
 	setDefault(&p.stagger, 100*time.Millisecond)
+	setDefault(&p.answer, 15*time.Second)
 	return p
 }
 
-// spacingFor is the time between the rounds of a step with so many cells: a round of many cells keeps agents and streams busy for longer.
-func (p pace) spacingFor(cells int) time.Duration {
-	const perSpacing = 1000
-	return p.spacing * time.Duration(1+cells/perSpacing)
+// errNoAnswer is the cause of contexts that end when an agent's time is over.
+var errNoAnswer = errors.New("its agent did not answer in time")
+
+// forAnswer bounds the wait for answers beside the rounds of a step.
+func (p pace) forAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, p.answer, errNoAnswer)
 }
+
+// A round of many packets is spread over time: at once they overflow the queues of engines that judge each connection in a program of their own,
+// and some let through then what they have no time for. A burst of so many first packets is harmless; beyond it, so many are sent in a second.
+const (
+	burst     = 1500
+	perSecond = 5000
+)
+
+// Long rounds that do not settle become slower and slower, in case it is the knocking itself that the cluster has no time for.
+const (
+	patience   = 4
+	maxSlowing = 4
+)
+
+// spread is the time over which the attempts of a round with so many packets are begun. Rounds are numbered from 0 in each step.
+func (p pace) spread(packets, number int) time.Duration {
+	if packets <= burst {
+		return 0
+	}
+	slowing := min(1+max(0, number-patience), maxSlowing)
+	return time.Duration(packets) * time.Second / perSecond * time.Duration(slowing)
+}
+
+// next is the time from the start of a round to that of the next.
+func (p pace) next(spread time.Duration) time.Duration { return max(p.spacing, spread) }

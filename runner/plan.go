@@ -27,6 +27,8 @@ type Planned struct {
 	Topology scenarios.Topology
 	Pods     int
 
+	// changes is the number of its steps that change anything.
+	changes int
 	naming  naming
 	start   []scenarios.Ref
 	command string
@@ -58,6 +60,11 @@ func NewPlan(all []*scenarios.Scenario, options Options) (*Plan, error) {
 		for _, cells := range selection(expansion, options.Only) {
 			matched = matched || len(cells) > 0
 		}
+		for i := range expansion.Steps[1:] {
+			if changesAnything(&expansion.Steps[i+1]) {
+				planned.changes++
+			}
+		}
 		planned.Topology, planned.start = planned.naming.topology(), expansion.Start()
 		planned.Pods, planned.command = len(planned.Topology.Pods), commandOf(&planned)
 		if planned.shape, err = shapeOf(&planned, expansion, options); err != nil {
@@ -69,6 +76,12 @@ func NewPlan(all []*scenarios.Scenario, options Options) (*Plan, error) {
 		return nil, fmt.Errorf("no cell of these scenarios is %s: see `podknock show`", options.Only[0])
 	}
 	return plan, nil
+}
+
+// MayNeedCanaries tells whether a step of the plan may change policies without a change in any cell, so that canaries would tell when engines
+// have caught up. There are none inside one namespace alone.
+func (p *Plan) MayNeedCanaries(options Options) bool {
+	return options.Tenant == "" && slices.ContainsFunc(p.Scenarios, func(planned Planned) bool { return planned.changes > 0 })
 }
 
 // suiteOf is the suite of a file of the library.

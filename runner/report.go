@@ -138,7 +138,7 @@ type Settled struct {
 	How SettledHow `json:"how"`
 	// Rounds is how often every cell was asked.
 	Rounds int `json:"rounds"`
-	// Waited is the time from the change to the start of the first round of those that count, or to the bound.
+	// Waited is the time from the change to the start of the first round of those that count, or to the end of the asking.
 	Waited time.Duration `json:"waitedNs"`
 	// Attempts counts the single knocks of the step.
 	Attempts int `json:"attempts,omitempty"`
@@ -153,7 +153,7 @@ const (
 	SettledAsExpected SettledHow = "as-expected"
 	// SettledByCanary: the expected table equals the one before; a canary policy on each node, applied after the change, was enforced.
 	SettledByCanary SettledHow = "canary"
-	// SettledAtBound: the table never became what was expected; the last one was taken.
+	// SettledAtBound: the table did not become what was expected, up to the bound or until the step was given up; the last one was taken.
 	SettledAtBound SettledHow = "bound"
 	// SettledNever: the step ended before, see its Error.
 	SettledNever SettledHow = "never"

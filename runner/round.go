@@ -27,12 +27,15 @@ func (l *lane) roundTiming() probe.Timing {
 const maxOverlap = 6
 
 // rounds asks about the cells again and again until take says that it is enough or the bound has passed. Rounds start at the pace and
-// overlap; take gets each whole round in the order of their starts. Rounds under way are given up then.
-func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, bound time.Time, take func(round) (enough bool)) {
+// overlap; take gets each whole round in the order of their starts. Rounds under way are given up then. About so many packets make a round, if
+// all is as expected.
+func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int, bound time.Time, take func(round) (enough bool)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	defer cancel()
+	askCtx, stopAsking := context.WithDeadlineCause(ctx, bound.Add(l.options.pace.answer), errNoAnswer)
+	defer stopAsking()
 
 	finished := make(chan round)
 	waiting := map[int]round{}
@@ -41,22 +44,27 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, bound time.T
 	begun, taken := 0, 0
 	due := false
 	overlap := maxOverlap
-	if l.crowded {
+	switch {
+	case l.crowded:
 		overlap = 1 // more would only wait for each other's streams
+	case l.options.pace.spread(packets, 0) > 0:
+		overlap = 2 // agents or engines that do not keep up would only fall further behind
 	}
 	for {
+		due = due && (begun == 0 || time.Now().Before(bound)) // a round that was due may have had to wait until the bound had passed
 		if due && begun-taken < overlap {
 			r := round{number: begun, start: time.Now()}
 			begun++
+			spread := l.options.pace.spread(packets, r.number)
 			underWay.Go(func() {
-				r.table = l.ask(ctx, aims, cells, l.roundTiming())
+				r.table = l.ask(askCtx, aims, cells, l.roundTiming(), spread)
 				select {
 				case finished <- r:
 				case <-ctx.Done():
 				}
 			})
 			due = false
-			timer.Reset(l.options.pace.spacingFor(len(cells)))
+			timer.Reset(l.options.pace.next(spread))
 		}
 		select {
 		case <-ctx.Done():

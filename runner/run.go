@@ -198,7 +198,7 @@ func (r *run) fill(report *Report) {
 		if result == nil {
 			reason := "an earlier scenario did not pass, and --fail-fast was given"
 			if report.Error != "" {
-				reason = "the run ended before: " + report.Error
+				reason = "the run ended before its turn"
 			}
 			if leftOut := r.leftOut[i]; leftOut != "" {
 				reason = leftOut

@@ -3,12 +3,14 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
@@ -86,7 +88,9 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 		return nil
 	}
 	attempts := s.attempts.Load()
+	before := s.incidentCounts()
 	err := watch.settle(ctx, number, findings)
+	s.noteRecovered(before)
 	record.Settled = watch.settled
 	record.Settled.Attempts = int(s.attempts.Load() - attempts)
 	record.Latency = watch.latency()
@@ -163,7 +167,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
-		w.rounds(ctx, w.aims, w.cells, bound, func(r round) bool {
+		w.rounds(ctx, w.aims, w.cells, w.packets(), bound, func(r round) bool {
 			w.settled.Rounds++
 			w.last = r
 			agreed := history.add(r, w.hopeful())
@@ -171,6 +175,10 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 				w.counts = w.incidentCounts()
 			}
 			if !settling.add(r.start, agreed) {
+				if givenUp := !agreed && w.hopeless(number, r.start.Sub(history.still)); givenUp {
+					bound = time.Now()
+					return true
+				}
 				return false
 			}
 			w.settled.How = SettledAsExpected
@@ -195,6 +203,36 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// packets is how many first packets a round sends: one for each cell that is answered, all for each that stays silent.
+func (w *watch) packets() int {
+	packets := 0
+	for _, i := range w.cells {
+		if w.step.Cells[i].Expected == scenarios.Expected(probe.Connected) {
+			packets++
+			continue
+		}
+		packets += enough(w.roundTiming(), w.aims[i].attempt.Loss).Sockets
+	}
+	return packets
+}
+
+// hopeless tells whether a step that is not as expected has been the same for so long that nothing will change any more. The caller knows that
+// of new policies alone: an engine may be quick with these and slow with everything else.
+func (w *watch) hopeless(number int, same time.Duration) bool {
+	if w.options.GiveUp <= 0 || same < w.options.GiveUp || len(w.step.Apply) == 0 || len(w.step.Delete)+len(w.step.Label)+len(w.step.Create) > 0 {
+		return false
+	}
+	before := map[policyName]bool{}
+	for i := range number {
+		for _, policy := range w.expansion.Steps[i].Cluster().Policies {
+			before[policyName{policy.Namespace, policy.Name}] = true
+		}
+	}
+	return !slices.ContainsFunc(w.step.Apply, func(a scenarios.Apply) bool {
+		return slices.ContainsFunc(a.Policies, func(p networkingv1.NetworkPolicy) bool { return before[policyName{p.Namespace, p.Name}] })
+	})
 }
 
 // silent are the cells that may stay without an answer, so that their targets' logs will be asked.
@@ -290,6 +328,16 @@ func (l *lane) incidentCounts() map[string]int {
 		counts[name] = l.cluster.PodIncidents(pod.Namespace, pod.Name).Count
 	}
 	return counts
+}
+
+// noteRecovered says which pods were disturbed and came back: what was asked meanwhile was asked again.
+func (l *lane) noteRecovered(before map[string]int) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		pod := l.book.pods[name]
+		if incidents := l.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Count > before[name] && !incidents.Gone && !incidents.Lost {
+			l.note("pod %q was disturbed and came back: %s", name, incidents.Last)
+		}
+	}
 }
 
 // disturbance says what has happened to a pod of a cell since the rounds that count began.

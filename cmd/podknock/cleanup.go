@@ -26,8 +26,9 @@ func newCleanUpCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "cleanup",
 		Short: "Remove what runs that were killed have left in a cluster",
-		Long: "Remove what runs have left: those that have expired, and those of yours whose process has ended. With --run, that run alone, whoever\n" +
-			"made it; with --all, every run, those that still go on too. Only objects with the label " + runner.LabelRun + " are ever touched.\n\n" +
+		Long: "Remove what runs have left: those that have expired, and those that you started on this machine and whose process has ended. With\n" +
+			"--run, that run alone, whoever made it; with --all, every run, those that still go on too. Only objects with the label\n" +
+			runner.LabelRun + " are ever touched.\n\n" +
 			"The exit code is 0 if nothing is left, 3 if the cluster could not be asked, and 4 if something could not be removed.",
 		Example: "  podknock cleanup\n  podknock cleanup --run rk3v9x2q7m",
 		Args:    cobra.NoArgs,
@@ -105,6 +106,8 @@ func (f *cleanUpFlags) chooses(run *cluster.Found, owner string) (why string, ch
 		return fmt.Sprintf("it is of %s and expires at %s; name it with --run", run.Owner, until), false
 	case run.Alive:
 		return "it still goes on", false
+	case run.Elsewhere != "":
+		return fmt.Sprintf("it was started on %s and may still go on; it expires at %s; name it with --run", run.Elsewhere, until), false
 	}
 	return "its process has ended", true
 }

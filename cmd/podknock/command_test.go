@@ -178,3 +178,14 @@ func TestThePluginCallsItselfAsKubectlDoes(t *testing.T) {
 	g.Expect(execute(t.Context(), []string{"/usr/local/bin/kubectl-podknock", "show", "--help"}, streams{out: &out, err: &out})).To(Equal(exitOK))
 	g.Expect(out.String()).To(ContainSubstring("kubectl podknock show NAME|SUITE|FILE|DIR ..."))
 }
+
+func TestADryRunListsCanariesOnlyWhereThereMayBeSome(t *testing.T) {
+	g := NewWithT(t)
+	code, out, _ := podknock(t, "run", "guides/default-deny", "--dry-run")
+	g.Expect(code).To(BeZero())
+	g.Expect(out).To(MatchRegexp(`name: canary-0\n +namespace: pk-r[a-z0-9]+-canary\n`))
+	g.Expect(out).To(ContainSubstring("# The namespace pk-"))
+	code, out, _ = podknock(t, "run", "guides/internal-policy", "--dry-run", "--namespace", "mine")
+	g.Expect(code).To(BeZero())
+	g.Expect(out).NotTo(ContainSubstring("canary"))
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,8 @@ type verifyFlags struct {
 	reserve                                       []string
 	peers                                         int
 	settleTimeout, startTimeout, canary, deadline time.Duration
-	channel, compare                              string
+	channel, compare, suiteFile                   string
+	axes                                          []string
 	keep                                          bool
 }
 
@@ -55,6 +57,8 @@ func newVerifyCommand() *cobra.Command {
 	set.StringSliceVar(&flags.reserve, "reserve", nil, reserveUsage+"; at least two")
 	set.IntVar(&flags.peers, "peers", verify.DefaultPeers, "other nodes that each node is tested with; with more nodes a sample is taken, and the report says what it may miss")
 	set.StringVar(&flags.compare, "compare", "", "`file` with the JSON of an earlier verification: say what has changed since, regressions first")
+	set.StringSliceVar(&flags.axes, "axis", nil, "test only these axes of the suite, such as several-rules,dns, in up to 3 scenarios each; the stages before it stay")
+	set.StringVar(&flags.suiteFile, "suite-file", "", "`file` for the run of the suite, cell by cell: the JSON of podknock run")
 	set.DurationVar(&flags.settleTimeout, "settle-timeout", runner.DefaultSettleTimeout, "how long a step may take to become what it expects")
 	set.DurationVar(&flags.canary, "canary-timeout", verify.DefaultCanaryTimeout, "how long the first policies may take to be enforced before they count as not enforced")
 	set.DurationVar(&flags.startTimeout, "start-timeout", runner.DefaultStartTimeout, "how long probe pods may take to start")
@@ -86,6 +90,17 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 	if err := f.outputs.open(); err != nil {
 		return err
 	}
+	var suite *runner.Report
+	var suiteErr error
+	options.Suite = func(run *runner.Report) { suite = run }
+	if f.suiteFile != "" {
+		file, err := os.Create(f.suiteFile)
+		if err != nil {
+			return fmt.Errorf("--suite-file: %w", err)
+		}
+		defer file.Close()
+		options.Suite = func(run *runner.Report) { suite, suiteErr = run, report.JSON(file, run) }
+	}
 	ctx, cancel := interruptible(command.Context())
 	defer cancel()
 	ctx, stop := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("the verification took longer than its deadline of %s", f.deadline))
@@ -100,7 +115,11 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 		comparison := verify.Compare(before, result)
 		result.Comparison = &comparison
 	}
-	return f.conclude(ctx, command, result, turn)
+	err = f.conclude(ctx, command, history.NewVerification(f.series.series, result, suite), result, turn)
+	if suiteErr != nil {
+		return failure{verify.ExitCannotTell, fmt.Errorf("--suite-file: %w", suiteErr)}
+	}
+	return err
 }
 
 // plan plans the suite.
@@ -137,8 +156,26 @@ func (f *verifyFlags) plan() (verify.Options, *runner.Plan, error) {
 	if err != nil {
 		return options, nil, err
 	}
+	if found, err = f.restrict(&options, found); err != nil {
+		return options, nil, err
+	}
 	plan, err := runner.NewPlan(found, options.Runner)
 	return options, plan, err
+}
+
+// restrict keeps the scenarios of the axes that are asked for.
+func (f *verifyFlags) restrict(options *verify.Options, found []*scenarios.Scenario) ([]*scenarios.Scenario, error) {
+	if len(f.axes) == 0 {
+		return found, nil
+	}
+	for _, name := range f.axes {
+		options.Axes = append(options.Axes, scenarios.AxisName(name))
+	}
+	names, err := verify.ScenariosOf(options.Axes)
+	if err != nil {
+		return nil, fmt.Errorf("--axis: %w", err)
+	}
+	return slices.DeleteFunc(found, func(s *scenarios.Scenario) bool { return !slices.Contains(names, s.Metadata.Name) }), nil
 }
 
 // before reads the verification to compare with, before the run, so that a mistake shows at once. It is nil if there is none.
@@ -213,14 +250,14 @@ func (f *verifyFlags) carryOut(
 }
 
 // conclude writes the report, keeps the record of the series, and returns what it means to a script.
-func (f *verifyFlags) conclude(ctx context.Context, command *cobra.Command, result *verify.Report, turn *seriesTurn) error {
+func (f *verifyFlags) conclude(ctx context.Context, command *cobra.Command, record *history.Record, result *verify.Report, turn *seriesTurn) error {
 	err := f.outputs.writeWith(command.OutOrStdout(), func(out io.Writer, format report.Format, options report.Options) error {
 		return report.WriteVerification(out, format, result, options)
 	})
 	if err != nil {
 		return failure{verify.ExitCannotTell, err}
 	}
-	if code := turn.conclude(ctx, history.NewVerification(f.series.series, result), command.ErrOrStderr()); code != exitOK {
+	if code := turn.conclude(ctx, record, command.ErrOrStderr()); code != exitOK {
 		return failure{code: code}
 	}
 	return nil

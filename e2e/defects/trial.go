@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +30,11 @@ type Bench struct {
 	Lab, Podknock, Name string
 	// Arguments are added to those of podknock verify.
 	Arguments []string
+	// Quick restricts verifications of mutants to the axis that the defect breaks.
+	Quick bool
+	// Keep is the folder for the verifications, each as a file, beside the run of its suite. What is there is not verified again. Empty: nothing is
+	// kept.
+	Keep string
 }
 
 // RightEngine is the engine without defect.
@@ -69,28 +77,86 @@ func (b *Bench) Set(ctx context.Context, engine string) error {
 	return nil
 }
 
-// Try puts a mutant into the lab and verifies it. The error says that this could not be done; the verifier's own verdict is in the result.
+// Try puts a mutant into the lab and verifies it, unless that was done before and kept. The error says that this could not be done; the
+// verifier's own verdict is in the result.
 func (b *Bench) Try(ctx context.Context, mutant Mutant) (Result, error) {
-	if err := b.Set(ctx, "mutant:"+mutant.Name); err != nil {
-		return Result{}, err
+	report, err := b.kept(mutant.Name)
+	if err == nil && report == nil {
+		if err = b.Set(ctx, "mutant:"+mutant.Name); err == nil {
+			report, err = b.verify(ctx, mutant.Name, b.restriction(mutant)...)
+		}
 	}
-	report, err := b.Verify(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("engine %s: %w", mutant.Name, err)
 	}
 	return Result{Mutant: mutant, Report: report, Elapsed: report.Elapsed, Wrong: wrong(mutant, report)}, nil
 }
 
-// Verify runs podknock verify on the lab.
-func (b *Bench) Verify(ctx context.Context) (*verify.Report, error) {
-	arguments := slices.Concat([]string{"verify", "--kubeconfig", "/run/podknock/" + b.Name + "/kubeconfig", "-o", "json"}, World, b.Arguments)
-	out, err := exec.CommandContext(ctx, b.Podknock, arguments...).Output()
+// Kept tells whether a mutant was verified before, and whether the verdict was the right one.
+func (b *Bench) Kept(mutant Mutant) (there, right bool, err error) {
+	report, err := b.kept(mutant.Name)
+	return report != nil, report != nil && wrong(mutant, report) == "", err
+}
+
+// Forget removes what was kept of a mutant.
+func (b *Bench) Forget(mutant Mutant) error { return os.Remove(b.file(mutant.Name)) }
+
+// TryRight verifies the engine without defect for the time of a number, unless that was done before and kept. The lab has to have that engine.
+func (b *Bench) TryRight(ctx context.Context, number int) (*verify.Report, error) {
+	name := fmt.Sprintf("%s-%02d", RightEngine, number)
+	if report, err := b.kept(name); report != nil || err != nil {
+		return report, err
+	}
+	return b.verify(ctx, name)
+}
+
+func (b *Bench) file(name string) string { return filepath.Join(b.Keep, name+".json") }
+
+// kept reads a verification that was made before, nil if there is none.
+func (b *Bench) kept(name string) (*verify.Report, error) {
+	if b.Keep == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(b.file(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	report, err := verify.ReadReport(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", b.file(name), err)
+	}
+	return report, nil
+}
+
+// verify runs podknock verify on the lab. A verification that was interrupted is an error, and is not kept.
+func (b *Bench) verify(ctx context.Context, name string, more ...string) (*verify.Report, error) {
+	arguments := slices.Concat([]string{"verify", "--kubeconfig", "/run/podknock/" + b.Name + "/kubeconfig", "-o", "json"}, World, b.Arguments, more)
+	if b.Keep != "" {
+		if err := os.MkdirAll(b.Keep, 0o755); err != nil {
+			return nil, err
+		}
+		arguments = append(arguments, "--suite-file", filepath.Join(b.Keep, name+".suite.json"))
+	}
+	command := exec.CommandContext(ctx, b.Podknock, arguments...)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // so that it cleans up
+	out, err := command.Output()
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, cause
+	}
 	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || len(out) == 0) {
 		return nil, fmt.Errorf("verify: %w", explained(err))
 	}
 	report, err := verify.ReadReport(out)
 	if err != nil {
 		return nil, fmt.Errorf("read the verification: %w", err)
+	}
+	if b.Keep != "" {
+		if err := os.WriteFile(b.file(name), out, 0o644); err != nil {
+			return nil, err
+		}
 	}
 	return report, nil
 }
@@ -103,9 +169,36 @@ func explained(err error) error {
 	return err
 }
 
+// axes are those that a defect shows in, where that is more, or something else, than the axis that the verifier has for it.
+var axes = map[string]string{
+	"one-node-open": "same-node,other-node", "first-namespace-only": "policy-selector,several-peers,match-in", "denies-with-rst": "deny-all",
+	"denies-with-icmp": "deny-all", "new-pods-open": "pod-born-later", "ten-seconds-late": "policy-update,deny-all",
+}
+
+// Axes are what a mutant shows its defect in.
+func Axes(mutant Mutant) string {
+	if known := axes[mutant.Name]; known != "" {
+		return known
+	}
+	hypotheses := verify.Hypotheses()
+	i := slices.IndexFunc(hypotheses, func(d verify.Defect) bool { return d.Name == mutant.Name })
+	if i < 0 {
+		return ""
+	}
+	return string(hypotheses[i].Axis)
+}
+
+// restriction are the arguments for a quick verification.
+func (b *Bench) restriction(mutant Mutant) []string {
+	if found := Axes(mutant); b.Quick && found != "" {
+		return []string{"--axis", found}
+	}
+	return nil
+}
+
 // aliases are the verifier's names of mutants' defects, where they are not the same.
 var aliases = map[string]string{
-	"one-node-open": "enforces-nothing", "ten-seconds-late": "policies-late",
+	"one-node-open": "enforces-nothing", "ten-seconds-late": "policies-late", "first-namespace-only": "some-namespaces-only",
 }
 
 // shown are defects that break no promise of the API: they are reported among what the API leaves to the plugin.
@@ -143,6 +236,8 @@ func wrong(mutant Mutant, report *verify.Report) string {
 		return "not caught"
 	case !slices.Contains(names, wanted):
 		return "caught, but not named"
+	case len(report.Headline.Nodes) > 0 != (mutant.Name == "one-node-open"):
+		return "named, but not where it is"
 	case len(report.Headline.Explanations) != 1:
 		return "more is accused than the defect"
 	}

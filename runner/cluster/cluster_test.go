@@ -259,12 +259,14 @@ func TestFindTellsRunsApart(t *testing.T) {
 		namespace("a", "alive", testNow.Add(time.Hour), fmt.Sprintf("%s/%d", host, os.Getpid())),
 		namespace("b", "alive", testNow.Add(time.Hour), ""),
 		namespace("c", "expired", testNow.Add(-time.Hour), "elsewhere/1"),
+		namespace("d", "ended", testNow.Add(time.Hour), host+"/0"),
 	)
 	found, err := Find(t.Context(), client, "")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(found).To(HaveLen(2))
+	g.Expect(found).To(HaveLen(3))
 	g.Expect(found[0]).To(And(HaveField("Run", "alive"), HaveField("Alive", true), HaveField("Namespaces", []string{"a", "b"})))
 	g.Expect(found[0].Expired(testNow)).To(BeFalse())
-	g.Expect(found[1]).To(And(HaveField("Run", "expired"), HaveField("Alive", false)))
-	g.Expect(found[1].Expired(testNow)).To(BeTrue())
+	g.Expect(found[1]).To(And(HaveField("Run", "ended"), HaveField("Alive", false), HaveField("Elsewhere", "")))
+	g.Expect(found[2]).To(And(HaveField("Run", "expired"), HaveField("Alive", false), HaveField("Elsewhere", "elsewhere")))
+	g.Expect(found[2].Expired(testNow)).To(BeTrue())
 }

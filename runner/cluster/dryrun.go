@@ -63,6 +63,24 @@ func Objects(plan *runner.Plan, options Options) []runtime.Object {
 	return objects
 }
 
+// CanaryObjects are those that a run has for canaries if it needs any: one canary stands for those of all nodes.
+func CanaryObjects(options Options) []runtime.Object {
+	namespace := newNamespace(runner.CanaryNamespaceOrder(options.Run), &options)
+	namespace.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}
+	account := newOwner(namespace.Name, &options)
+	account.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}
+	owner := metav1.OwnerReference{APIVersion: "v1", Kind: "ServiceAccount", Name: account.Name}
+	objects := []runtime.Object{namespace, account}
+	for _, order := range []runner.PodOrder{runner.CanaryOrder(options.Run, "knocker", ""), runner.CanaryOrder(options.Run, "canary-0", "each-node")} {
+		pod := newPod(order, &options, owner, time.Now())
+		pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+		objects = append(objects, pod)
+	}
+	policy := newPolicy(runner.CanaryPolicy(namespace.Name, "canary-0"), &options, owner)
+	policy.TypeMeta = metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy"}
+	return append(objects, policy)
+}
+
 // Rules are the rights that a run with these options needs: of a Role in the tenant's namespace, or else of a ClusterRole.
 func Rules(options Options) []rbacv1.PolicyRule {
 	channel := "pods/portforward"

@@ -29,6 +29,8 @@ type Found struct {
 	Kept bool
 	// Alive says that the process which made it still runs, on this machine.
 	Alive bool
+	// Elsewhere is the machine that it was made on, if that is another one: whether it still goes on cannot be known here.
+	Elsewhere string
 	// Namespaces are those that it has to itself or has objects in.
 	Namespaces []string
 }
@@ -90,7 +92,10 @@ func add(found map[string]*Found, object metav1.Object, namespace string) {
 		f.Expires = time.Unix(seconds, 0).UTC()
 	}
 	f.Kept = f.Kept || labels[LabelKept] != ""
-	f.Alive = f.Alive || alive(object.GetAnnotations()[AnnotationProcess])
+	if process := object.GetAnnotations()[AnnotationProcess]; process != "" {
+		alive, elsewhere := whereabouts(process)
+		f.Alive, f.Elsewhere = f.Alive || alive, elsewhere
+	}
 	if !slices.Contains(f.Namespaces, namespace) {
 		f.Namespaces = append(f.Namespaces, namespace)
 	}
@@ -104,19 +109,27 @@ func addClaim(found map[string]*Found, namespace *corev1.Namespace) {
 		f = &Found{Run: run, Owner: annotations[annotationClaimOwner], Expires: claimEnd(namespace)}
 		found[run] = f
 	}
-	f.Alive = f.Alive || alive(annotations[annotationClaimProcess])
-	f.Namespaces = append(f.Namespaces, namespace.Name)
+	if process := annotations[annotationClaimProcess]; process != "" {
+		alive, elsewhere := whereabouts(process)
+		f.Alive, f.Elsewhere = f.Alive || alive, elsewhere
+	}
+	if !slices.Contains(f.Namespaces, namespace.Name) {
+		f.Namespaces = append(f.Namespaces, namespace.Name)
+	}
 }
 
-// alive tells whether a process still runs, as far as that can be known here: a process of another machine counts as dead.
-func alive(process string) bool {
+// whereabouts tells whether a process still runs on this machine, or the name of the other machine that it was started on.
+func whereabouts(process string) (alive bool, elsewhere string) {
 	host, number, _ := strings.Cut(process, "/")
+	if own, err := os.Hostname(); err != nil || host != own {
+		return false, host
+	}
 	pid, err := strconv.Atoi(number)
-	if own, hostErr := os.Hostname(); err != nil || hostErr != nil || host != own || pid <= 0 {
-		return false
+	if err != nil || pid <= 0 {
+		return false, ""
 	}
 	err = syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
+	return err == nil || errors.Is(err, syscall.EPERM), ""
 }
 
 // RemoveExpired removes what expired runs have left, and returns their ids and what could not be removed.

@@ -10,9 +10,9 @@ import (
 	"github.com/podknock/podknock/runner/verify"
 )
 
-// NewVerification makes the record of a verification. Its cells are those of the suite and the knocks of the path stage.
-func NewVerification(series string, report *verify.Report) *Record {
-	suite := report.SuiteRun
+// NewVerification makes the record of a verification and of the run of its suite, nil if that was not run. Its cells are those of the suite and the
+// knocks of the path stage.
+func NewVerification(series string, report *verify.Report, suite *runner.Report) *Record {
 	if suite == nil {
 		suite = &runner.Report{}
 	}

@@ -27,20 +27,24 @@ func aVerification() *verify.Report {
 			{From: "node2", Way: verify.WayDNSUDP, Protocol: "DNS", Status: verify.StatusUnknown, Why: "no stream"},
 		}},
 		Canary: verify.Canary{Enforcing: []string{"node2"}, Open: []string{"node3"}, Mixed: []string{"node1"}},
-		SuiteRun: &runner.Report{Counts: runner.Counts{Pass: 1, Fail: 1}, Scenarios: []runner.ScenarioResult{{
-			Name: "ip-block-except", Suite: "conformance", Mark: runner.MarkFail, Counts: runner.Counts{Pass: 1, Fail: 1},
-			Pods: []runner.PodResult{{Name: "a", Node: "node1"}, {Name: "b", Node: "node2"}},
-			Steps: []runner.StepResult{{Cells: []runner.Cell{
-				{ID: "passes", From: runner.Endpoint{Name: "a"}, To: runner.Endpoint{Name: "b"}, Mark: runner.MarkPass},
-				{ID: "fails", From: runner.Endpoint{Name: "a"}, To: runner.Endpoint{Name: "b"}, Mark: runner.MarkFail},
-			}}},
-		}}},
 	}
+}
+
+// aSuite is the run of its suite.
+func aSuite() *runner.Report {
+	return &runner.Report{Counts: runner.Counts{Pass: 1, Fail: 1}, Scenarios: []runner.ScenarioResult{{
+		Name: "ip-block-except", Suite: "conformance", Mark: runner.MarkFail, Counts: runner.Counts{Pass: 1, Fail: 1},
+		Pods: []runner.PodResult{{Name: "a", Node: "node1"}, {Name: "b", Node: "node2"}},
+		Steps: []runner.StepResult{{Cells: []runner.Cell{
+			{ID: "passes", From: runner.Endpoint{Name: "a"}, To: runner.Endpoint{Name: "b"}, Mark: runner.MarkPass},
+			{ID: "fails", From: runner.Endpoint{Name: "a"}, To: runner.Endpoint{Name: "b"}, Mark: runner.MarkFail},
+		}}},
+	}}}
 }
 
 func TestTheRecordOfAVerificationNamesTheAccusedAxis(t *testing.T) {
 	g := NewWithT(t)
-	record := NewVerification("nightly", aVerification())
+	record := NewVerification("nightly", aVerification(), aSuite())
 	g.Expect(record.ExitCode).To(Equal(verify.ExitNotEnforced))
 	g.Expect(record.Answer).To(Equal("defective"))
 	g.Expect(record.Headline).To(HavePrefix("axis ip-block-except is not enforced: Policies are enforced, with a defect"))
@@ -68,7 +72,7 @@ func TestTheRecordOfAVerificationWithoutASuiteHasItsAnswer(t *testing.T) {
 	g := NewWithT(t)
 	record := NewVerification("nightly", &verify.Report{Run: "rnight3", Headline: verify.Headline{
 		Conclusion: verify.ConcludedNotEnforced, Text: "Nothing is enforced: no NetworkPolicy holds on any node.",
-	}})
+	}}, nil)
 	g.Expect(record.Headline).To(HavePrefix("Nothing is enforced"))
 	g.Expect(record.Scenarios).To(BeEmpty())
 	g.Expect(record.ExitCode).To(Equal(verify.ExitNotEnforced))

@@ -32,7 +32,36 @@ func difference(c *runner.Cell) string {
 	if c.Mark == runner.MarkInconclusive {
 		text += ", which proves nothing"
 	}
-	return clean(text)
+	return clean(text + enforcement(c))
+}
+
+// enforcement says that the wire contradicts the policies, where it does. An expectation that they contradict as well is no fault of the engine.
+func enforcement(c *runner.Cell) string {
+	if c.Mark != runner.MarkFail || c.Verdict == nil || !agrees(scenarios.Expected(c.Expected), c.Verdict.Verdict) {
+		return ""
+	}
+	switch c.Verdict.Verdict {
+	case policy.Deny:
+		if arrived(c) {
+			return ": the policy is not enforced"
+		}
+	case policy.Allow:
+		if c.Observed == probe.Timeout || c.Observed == probe.Rejected {
+			return ": something denies what the policies allow"
+		}
+	}
+	return ""
+}
+
+// arrived reports whether the outcome shows that the packet came to the pod.
+func arrived(c *runner.Cell) bool {
+	switch c.Observed {
+	case probe.Connected, probe.Stalled, probe.Reset, probe.Closed:
+		return true
+	case probe.Refused:
+		return c.Result != nil && c.Result.Origin == probe.OriginPod
+	}
+	return false
 }
 
 // observed is the outcome with what it is told apart by, or "nothing".

@@ -17,14 +17,29 @@ func summary(r *runner.Report) []string {
 	if all := latencies(r.Latency); all != "" {
 		lines = append(lines, "enforcement latency: "+all)
 	}
-	for _, skipped := range r.Skipped {
-		lines = append(lines, "skipped "+scenarioName(skipped.Suite, skipped.Name, skipped.File)+": "+clean(skipped.Reason))
-	}
+	lines = append(lines, skips(r.Skipped)...)
 	for _, note := range r.Notes {
 		lines = append(lines, "note: "+clean(note))
 	}
 	lines = append(lines, where(r))
 	return append(lines, cleanUp(r)...)
+}
+
+// skips says what was skipped, one line for each reason.
+func skips(all []runner.Skipped) []string {
+	var reasons []string
+	names := map[string][]string{}
+	for _, skipped := range all {
+		if names[skipped.Reason] == nil {
+			reasons = append(reasons, skipped.Reason)
+		}
+		names[skipped.Reason] = append(names[skipped.Reason], scenarioName(skipped.Suite, skipped.Name, skipped.File))
+	}
+	var lines []string
+	for _, reason := range reasons {
+		lines = append(lines, fmt.Sprintf("skipped %s: %s", strings.Join(names[reason], ", "), clean(reason)))
+	}
+	return lines
 }
 
 // totals counts scenarios and cells.
@@ -55,6 +70,9 @@ func totals(r *runner.Report) string {
 // where names the run and the cluster.
 func where(r *runner.Report) string {
 	parts := []string{fmt.Sprintf("run %s took %s", r.Run, brief(r.Elapsed))}
+	if r.Elapsed == 0 {
+		parts[0] = fmt.Sprintf("run %s did not begin", r.Run)
+	}
 	if r.Cluster.Version != "" {
 		parts = append(parts, "Kubernetes "+r.Cluster.Version)
 	}

@@ -55,6 +55,8 @@ func verified(*testing.T) *verify.Report {
 		},
 		Changes: []verify.ChangeLatency{{
 			Axis: scenarios.AxisPolicyCreate, Title: "new policy", Latency: runner.NewLatency(nil, []time.Duration{20 * time.Millisecond, 45 * time.Millisecond}),
+		}, {
+			Axis: scenarios.AxisPodBornLater, Title: "pod born after the policy", Latency: runner.NewLatency(nil, []time.Duration{0, 0, 0}),
 		}},
 		Traits: []verify.Trait{{Axis: scenarios.AxisLoopback, Title: "a pod to itself", Found: "by the pod's address: connected 20, timeout 20", Known: true}},
 		Counts: runner.Counts{Pass: 1860, Unjudged: 40}, Requests: 812, Pods: 36,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/verify"
+	"github.com/podknock/podknock/scenarios"
 )
 
 // verifyStage is a stage in words.
@@ -163,7 +164,7 @@ type verifySection struct {
 func verifySections(r *verify.Report) []verifySection {
 	changes := verifySection{title: "time until a change is enforced"}
 	for _, change := range r.Changes {
-		changes.rows = append(changes.rows, [2]string{clean(change.Title), latencies(change.Latency)})
+		changes.rows = append(changes.rows, [2]string{clean(change.Title), changeWords(change)})
 	}
 	traits := verifySection{title: "what the API leaves to the plugin"}
 	for _, trait := range r.Traits {
@@ -176,6 +177,25 @@ func verifySections(r *verify.Report) []verifySection {
 		}
 	}
 	return sections
+}
+
+// changeWords say how long a kind of change took to be enforced. What is measured of new pods is how long they were open.
+func changeWords(change verify.ChangeLatency) string {
+	if change.Axis != scenarios.AxisPodBornLater {
+		return latencies(change.Latency)
+	}
+	open, allow := change.Latency.Deny, latency("allow", change.Latency.Allow)
+	if open.Samples == 0 {
+		return allow
+	}
+	words := fmt.Sprintf("never seen open (%s)", count(open.Samples, "knock"))
+	if open.Max > 0 {
+		words = fmt.Sprintf("open for %s at the median, %s at most (%s)", brief(open.P50), brief(open.Max), count(open.Samples, "knock"))
+	}
+	if allow != "" {
+		words += "; " + allow
+	}
+	return words
 }
 
 // verifySummary are the last lines.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/podknock/podknock/probe"
 )
@@ -52,8 +53,16 @@ func (r *reply) words() string {
 	return fmt.Sprintf("%s: %s", r.result.Outcome, r.result.Reason)
 }
 
+// askTimeout is how long agents have for one question to all of them. A stream that is lost is opened again and again meanwhile; without a limit, a
+// node that is cut off would hold a stage for minutes.
+const askTimeout = 20 * time.Second
+
+var errNoAnswer = fmt.Errorf("no answer within %s", askTimeout)
+
 // askAll makes all knocks at once, each by the agent of its source, and returns when all are answered or their agents failed.
 func askAll(ctx context.Context, knocks []question, timing probe.Timing) []reply {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
+	defer cancel()
 	replies := make([]reply, len(knocks))
 	bySource := map[*post][]int{}
 	for i := range knocks {
@@ -87,6 +96,8 @@ func askAll(ctx context.Context, knocks []question, timing probe.Timing) []reply
 
 // join asks the destinations what they know of the knocks that did not connect, and reads those again with it.
 func join(ctx context.Context, knocks []question, replies []reply) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
+	defer cancel()
 	byTarget := map[*post][]int{}
 	for i := range knocks {
 		if knocks[i].to != nil && replies[i].asked && !replies[i].connected() {

@@ -95,12 +95,16 @@ func kindOf(changes []string, applied map[string]bool) scenarios.AxisName {
 // lastPart is the name in KIND/NAMESPACE/NAME or KIND/NAME.
 func lastPart(object string) string { return object[strings.LastIndex(object, "/")+1:] }
 
-// openWindows are how long the cells of new pods that should be blocked were open before they were: zero for those that never connected.
+// openWindows are how long the cells of new pods that should be blocked were open before they were: zero for those that never connected. A step
+// that did not become what it should, or a cell that changed to and fro, has other troubles, and says nothing about the first moments of a pod.
 func openWindows(step *runner.StepResult) []time.Duration {
+	if step.Settled.How == runner.SettledAtBound {
+		return nil
+	}
 	var windows []time.Duration
 	for i := range step.Cells {
 		cell := &step.Cells[i]
-		if cell.Mark != runner.MarkPass || cell.Expected != string(scenarios.Blocked) {
+		if cell.Mark != runner.MarkPass || cell.Flapping || cell.Expected != string(scenarios.Blocked) {
 			continue
 		}
 		window := time.Duration(0)

@@ -47,6 +47,8 @@ func TestChangeLatencies(t *testing.T) {
 	}
 	failed := blocked(runner.Change{Outcome: probe.Connected}, runner.Change{After: time.Minute, Outcome: probe.Timeout})
 	failed.Mark = runner.MarkFail
+	toAndFro := blocked(runner.Change{Outcome: probe.Connected}, runner.Change{After: time.Minute, Outcome: probe.Timeout})
+	toAndFro.Flapping = true
 	report := &runner.Report{Scenarios: []runner.ScenarioResult{{Steps: []runner.StepResult{
 		{Name: "before any policy"},
 		{Changes: []string{"apply policy/app/a"}, Latency: latency(30 * time.Millisecond)},
@@ -56,7 +58,10 @@ func TestChangeLatencies(t *testing.T) {
 		{Changes: []string{"create pod/late"}, Cells: []runner.Cell{
 			blocked(),
 			blocked(runner.Change{Outcome: probe.Connected}, runner.Change{After: 900 * time.Millisecond, Outcome: probe.Timeout}),
-			failed,
+			failed, toAndFro,
+		}},
+		{Changes: []string{"create pod/other"}, Settled: runner.Settled{How: runner.SettledAtBound}, Cells: []runner.Cell{
+			blocked(runner.Change{Outcome: probe.Connected}, runner.Change{After: 20 * time.Second, Outcome: probe.Timeout}), failed,
 		}},
 	}}}}
 	found := changeLatencies(report)

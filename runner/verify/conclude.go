@@ -35,6 +35,11 @@ func (v *verification) conclude(suite *runner.Report) {
 func (v *verification) judge(suite *runner.Report) {
 	r := v.report
 	Judge(r, Evidence{Run: suite, Expansions: v.expansions()})
+	if len(v.options.Axes) > 0 {
+		part := fmt.Sprintf("Tested was a part of the suite alone, for these axes: %s.", strings.Join(texts(v.options.Axes), ", "))
+		r.Headline.Text += " " + part
+		v.note(part)
+	}
 	if r.Headline.Conclusion == ConcludedEnforced && r.Path.Status == StatusFail {
 		enforced := r.Headline.Text
 		r.Headline = r.noPath()
@@ -68,6 +73,7 @@ func (v *verification) sumUpSuite(suite *runner.Report) {
 		v.note(scenario.Notes...)
 	}
 	v.note(suite.Notes...)
+	v.noteGivenUp(suite)
 	v.report.Counts = v.report.Counts.Sum(suite.Counts)
 	v.report.Changes = changeLatencies(suite)
 }

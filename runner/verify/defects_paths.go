@@ -29,7 +29,7 @@ func pathDefects() []hypothesis {
 		{Defect{"services-egress-unfiltered", "It does not enforce egress for traffic to the address of a Service.", scenarios.AxisClusterIP},
 			open, both(onlyTranslated, onlyDirection(scenarios.AxisEgress))},
 		{Defect{"services-unfiltered-where-translated",
-			"Where the address of a Service is translated, which is the client's node, it does not filter the traffic.", scenarios.AxisClusterIP},
+			"It does not filter traffic to the address of a Service where that is translated, which is the client's node.", scenarios.AxisClusterIP},
 			open, onlyWhereTranslated},
 		{Defect{"external-unfiltered", "It does not filter traffic with addresses outside the cluster.", scenarios.AxisExternal},
 			open, onlyExternal},

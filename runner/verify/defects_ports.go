@@ -21,7 +21,7 @@ func blockDefects() []hypothesis {
 	return []hypothesis{
 		{Defect{"ignores-except", "It ignores the exceptions of an ipBlock.", scenarios.AxisIPBlockExcept},
 			misreadBlocks(func(b *networkingv1.IPBlock) bool { b.Except = nil; return true }), nil},
-		{Defect{"first-except-only", "Of the exceptions of an ipBlock it applies only the first.", scenarios.AxisIPBlockExcept},
+		{Defect{"first-except-only", "It applies only the first of the exceptions of an ipBlock.", scenarios.AxisIPBlockExcept},
 			misreadBlocks(func(b *networkingv1.IPBlock) bool { b.Except = first(b.Except); return true }), nil},
 		{Defect{"blocks-ignored", "It lets an ipBlock match nothing.", scenarios.AxisIPBlock},
 			misreadBlocks(func(*networkingv1.IPBlock) bool { return false }), nil},
@@ -47,7 +47,7 @@ func portDefects() []hypothesis {
 	return []hypothesis{
 		{Defect{"ignores-ports", "It ignores the ports of a rule: it admits all of them.", scenarios.AxisPortNumber},
 			misreadRule(func(r *rule) bool { r.ports = nil; return true }), nil},
-		{Defect{"first-port-only", "Of a rule's ports it applies only the first.", scenarios.AxisSeveralPorts},
+		{Defect{"first-port-only", "It applies only the first of a rule's ports.", scenarios.AxisSeveralPorts},
 			misreadRule(func(r *rule) bool { r.ports = first(r.ports); return true }), nil},
 		{Defect{"ignores-endport", "It ignores endPort: of a range it admits only the first port.", scenarios.AxisEndPort},
 			misreadRanges(func(from, _ int32) (int32, int32) { return from, from }), nil},

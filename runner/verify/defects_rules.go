@@ -30,15 +30,15 @@ func ruleDefects() []hypothesis {
 			misread(func(p *networkingv1.NetworkPolicy) {
 				p.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}
 			}), nil},
-		{Defect{"first-policy-only", "Of the policies that select a pod it applies only the first by name.", scenarios.AxisStackedPolicies},
+		{Defect{"first-policy-only", "It applies only the first, by name, of the policies that select a pod.", scenarios.AxisStackedPolicies},
 			applying(func(_ []moment, _ *podSubject, selecting []int) []int { return first(selecting) }), nil},
-		{Defect{"last-policy-only", "Of the policies that select a pod it applies only the last by name.", scenarios.AxisStackedPolicies},
+		{Defect{"last-policy-only", "It applies only the last, by name, of the policies that select a pod.", scenarios.AxisStackedPolicies},
 			applying(func(_ []moment, _ *podSubject, selecting []int) []int { return selecting[max(0, len(selecting)-1):] }), nil},
-		{Defect{"first-rule-only", "Of a policy's rules for a direction it applies only the first.", scenarios.AxisSeveralRules},
+		{Defect{"first-rule-only", "It applies only the first of a policy's rules for a direction.", scenarios.AxisSeveralRules},
 			misreadRules(func(rules []rule) []rule { return first(rules) }), nil},
-		{Defect{"last-rule-only", "Of a policy's rules for a direction it applies only the last.", scenarios.AxisSeveralRules},
+		{Defect{"last-rule-only", "It applies only the last of a policy's rules for a direction.", scenarios.AxisSeveralRules},
 			misreadRules(func(rules []rule) []rule { return rules[max(0, len(rules)-1):] }), nil},
-		{Defect{"first-peer-only", "Of a rule's peers it applies only the first.", scenarios.AxisSeveralPeers},
+		{Defect{"first-peer-only", "It applies only the first of a rule's peers.", scenarios.AxisSeveralPeers},
 			misreadRule(func(r *rule) bool { r.peers = first(r.peers); return true }), nil},
 		{Defect{"peer-or-port", "It takes the peers and the ports of a rule for alternatives.", scenarios.AxisPeerAndPort},
 			misreadRules(func(rules []rule) []rule {

@@ -67,7 +67,7 @@ func selectorDefects() []hypothesis {
 			firstValueOf(metav1.LabelSelectorOpIn), nil},
 		{Defect{"notin-first-value-only", "It knows only the first of the values of NotIn.", scenarios.AxisMatchNotIn},
 			firstValueOf(metav1.LabelSelectorOpNotIn), nil},
-		{Defect{"first-label-only", "Of the labels in matchLabels it compares only the first by key.", scenarios.AxisSeveralLabels},
+		{Defect{"first-label-only", "It compares only the first, by key, of the labels in matchLabels.", scenarios.AxisSeveralLabels},
 			misreadSelectors(func(s *metav1.LabelSelector) {
 				for i, key := range slices.Sorted(maps.Keys(s.MatchLabels)) {
 					if i > 0 {

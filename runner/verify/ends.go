@@ -89,6 +89,15 @@ func newJudges(s *story, step int, engine engine) *judges {
 	return made
 }
 
+// all are the ends of some knocks of the step.
+func (j *judges) all(knocks []*knock) prediction {
+	var predicted prediction
+	for _, k := range knocks {
+		predicted = append(predicted, j.ends(k))
+	}
+	return predicted
+}
+
 func (j *judges) ends(k *knock) ends {
 	if j.engine.idle {
 		return ends{admits, admits, admits}
@@ -119,11 +128,10 @@ func (k *knock) answer() (cell scenarios.Cell, ok bool) {
 	responder := k.cell.To
 	switch responder.Kind {
 	case scenarios.EndpointService, scenarios.EndpointServiceName, scenarios.EndpointNodePort:
-		receivers := k.story.expansion.Steps[k.step].Receivers(k.cell)
-		if len(receivers) != 1 {
+		if len(k.receivers) != 1 {
 			return scenarios.Cell{}, false
 		}
-		responder = scenarios.Endpoint{Kind: scenarios.EndpointPod, Name: receivers[0]}
+		responder = scenarios.Endpoint{Kind: scenarios.EndpointPod, Name: k.receivers[0]}
 	}
 	return reversed(k.cell, responder), k.cell.From.Kind == scenarios.EndpointPod
 }

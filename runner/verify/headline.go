@@ -50,7 +50,8 @@ func adviceFor(knocks []*knock) string {
 func (c class) explanation() Explanation {
 	e := Explanation{Nodes: c.guesses[0].nodes, Cells: []string{}}
 	for _, g := range c.guesses {
-		if slices.Equal(g.nodes, e.Nodes) {
+		known := slices.ContainsFunc(e.Defects, func(d Defect) bool { return d.Name == g.Name })
+		if slices.Equal(g.nodes, e.Nodes) && !known {
 			e.Defects = append(e.Defects, g.Defect)
 		}
 	}
@@ -165,7 +166,7 @@ func (s *search) proven() int {
 // nearest is the guess that explains most of the failing knocks, if that is most of them and hardly anything contradicts it.
 func (s *search) nearest(failed int) (Explanation, bool) {
 	best, bestScore := class{}, 0
-	for _, g := range slices.Concat(s.guesses, s.onNodes()) {
+	for g := range s.everywhereAndOnNodes() {
 		f := s.compare(g.predicted)
 		if score := len(f.hits) - 2*(f.wrong-len(f.missed)); score > bestScore {
 			best, bestScore = class{guesses: []guess{g}, hits: f.hits}, score

@@ -25,7 +25,7 @@ func Hypotheses() []Defect {
 	for _, h := range catalogue() {
 		defects = append(defects, h.Defect)
 	}
-	return defects
+	return append(defects, someNamespaces)
 }
 
 // catalogue is every known defect. Their order is that of preference between those that explain the same cells.
@@ -68,7 +68,7 @@ func onlyPlacement(wanted placement) scope {
 		switch {
 		case at == asking, k.cell.To.Kind == scenarios.EndpointDNS:
 			return unsure
-		case len(k.story.expansion.Steps[k.step].Receivers(k.cell)) == 0:
+		case len(k.receivers) == 0:
 			return refuses
 		case k.placement == anywhere:
 			return unsure
@@ -77,17 +77,17 @@ func onlyPlacement(wanted placement) scope {
 	}
 }
 
-// onlyOn is about the pods of one node, whichever end they are.
-func onlyOn(node string) scope {
+// onlyOn is about the pods of some nodes, whichever end they are.
+func onlyOn(nodes []string) scope {
 	return func(k *knock, at end) level {
 		of := k.source
 		if at == arriving {
 			of = k.target
-			if of == "" && len(k.story.expansion.Steps[k.step].Receivers(k.cell)) > 0 {
+			if of == "" && len(k.receivers) > 0 {
 				return unsure
 			}
 		}
-		return certainly(of == node)
+		return certainly(slices.Contains(nodes, of))
 	}
 }
 
@@ -109,18 +109,4 @@ func both(one, other scope) scope {
 		return one
 	}
 	return func(k *knock, at end) level { return min(one(k, at), other(k, at)) }
-}
-
-// notOn is about the pods of all other nodes.
-func notOn(node string) scope {
-	on := onlyOn(node)
-	return func(k *knock, at end) level {
-		switch on(k, at) {
-		case admits:
-			return refuses
-		case refuses:
-			return admits
-		}
-		return unsure
-	}
 }

@@ -31,6 +31,9 @@ func (s *search) judge(report *Report, run *runner.Report) {
 	switch {
 	case len(failed) > 0:
 		found, ok := s.solve()
+		if ok && found.untimed() {
+			late = nil
+		}
 		if ok {
 			report.Headline = headlineOf(found, late)
 		} else {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/podknock/podknock/runner"
+	"github.com/podknock/podknock/scenarios"
 )
 
 // Options say how to verify. The zero value of all fields but Runner.Run is sensible.
@@ -19,6 +20,10 @@ type Options struct {
 	CanaryTimeout time.Duration
 	// PathTimeout bounds how long paths may take to come up. Zero means DefaultPathTimeout.
 	PathTimeout time.Duration
+	// Axes are those that the plan was restricted to, see [ScenariosOf]. Empty means that it is the whole suite.
+	Axes []scenarios.AxisName
+	// Suite is told what the run of the suite has found, cell by cell, if it is not nil and the suite was run.
+	Suite func(*runner.Report)
 }
 
 // The defaults of Options.

@@ -39,8 +39,6 @@ type Report struct {
 	Path      Path      `json:"path"`
 	Canary    Canary    `json:"canary"`
 	Suite     Suite     `json:"suite"`
-	// SuiteRun is the report of the suite's run, with every cell. Nil if it was not run. JSON does not have it.
-	SuiteRun *runner.Report `json:"-"`
 	// Axes are judged one by one, in the order of [scenarios.Axes]. Empty if the suite was not run.
 	Axes []AxisResult `json:"axes,omitempty"`
 	// Changes say how long each kind of change took to be enforced.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,8 +16,9 @@ type search struct {
 	knocks  []*knock
 	// right is what an engine without defect decides.
 	right prediction
-	// guesses are the predictions of the catalogue, in its order, made when they are needed.
+	// guesses are the predictions of the catalogue, in its order, made when they are needed. So are the routes of the knocks.
 	guesses []guess
+	routes  [][endCount]route
 }
 
 // guess is a hypothesis with what it predicts.
@@ -25,6 +27,8 @@ type guess struct {
 	// nodes are those that it is restricted to.
 	nodes     []string
 	predicted prediction
+	// untimed says that with the defect it depends on other things when a policy takes hold, so that latencies accuse nobody of lateness.
+	untimed bool
 }
 
 func newSearch(stories []*story) *search {
@@ -46,6 +50,9 @@ func (s *search) prepare() {
 		return
 	}
 	s.right = predict(s.stories, engine{})
+	for _, k := range s.knocks {
+		s.routes = append(s.routes, [endCount]route{k.route(leaving), k.route(arriving), k.route(asking)})
+	}
 	idle := predict(s.stories, engine{idle: true})
 	for _, h := range catalogue() {
 		g := guess{hypothesis: h, predicted: idle}
@@ -127,6 +134,11 @@ type solution struct {
 	fit     fit
 }
 
+// untimed tells whether one of the defects has latencies that say nothing.
+func (s solution) untimed() bool {
+	return slices.ContainsFunc(s.classes, func(c class) bool { return c.guesses[0].untimed })
+}
+
 // class is a set of guesses that the run cannot tell apart.
 type class struct {
 	guesses []guess
@@ -137,10 +149,8 @@ type class struct {
 // there is none.
 func (s *search) solve() (found solution, ok bool) {
 	s.prepare()
-	for _, candidates := range []func() []guess{
-		func() []guess { return s.guesses }, s.onNodes, s.inParts,
-	} {
-		if found, ok := s.single(candidates()); ok {
+	for _, candidates := range []iter.Seq[guess]{slices.Values(s.guesses), s.onNodes(), s.inParts(), s.inNamespaces()} {
+		if found, ok := s.single(candidates); ok {
 			return found, true
 		}
 	}
@@ -148,13 +158,13 @@ func (s *search) solve() (found solution, ok bool) {
 }
 
 // single finds the guesses that explain the run alone, and keeps those that do it best.
-func (s *search) single(candidates []guess) (solution, bool) {
+func (s *search) single(candidates iter.Seq[guess]) (solution, bool) {
 	type fitting struct {
 		guess guess
 		fit   fit
 	}
 	var all []fitting
-	for _, g := range candidates {
+	for g := range candidates {
 		if f := s.compare(g.predicted); f.explains() {
 			all = append(all, fitting{g, f})
 		}
@@ -170,43 +180,6 @@ func (s *search) single(candidates []guess) (solution, bool) {
 		}
 	}
 	return solution{[]class{best}, all[0].fit}, true
-}
-
-// nodes are those of the run's pods, by name.
-func (s *search) nodes() []string {
-	var nodes []string
-	for _, story := range s.stories {
-		for _, pod := range story.result.Pods {
-			if pod.Node != "" && !slices.Contains(nodes, pod.Node) {
-				nodes = append(nodes, pod.Node)
-			}
-		}
-	}
-	slices.Sort(nodes)
-	return nodes
-}
-
-// onNodes are the guesses restricted to one node each, or to all but one.
-func (s *search) onNodes() []guess {
-	nodes := s.nodes()
-	var guesses []guess
-	if len(nodes) < 2 {
-		return nil
-	}
-	for _, g := range s.guesses {
-		for _, node := range nodes {
-			on := s.within(g, onlyOn(node))
-			on.nodes = []string{node}
-			guesses = append(guesses, on)
-			if len(nodes) < 3 {
-				continue
-			}
-			off := s.within(g, notOn(node))
-			off.nodes = slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return n == node })
-			guesses = append(guesses, off)
-		}
-	}
-	return guesses
 }
 
 // part is some part of the traffic.
@@ -231,17 +204,32 @@ func parts() []part {
 }
 
 // inParts are the guesses restricted to some part of the traffic.
-func (s *search) inParts() []guess {
-	var guesses []guess
-	for _, g := range s.guesses {
-		for _, p := range parts() {
-			restricted := s.within(g, p.scope)
-			restricted.Name += "-" + p.suffix
-			restricted.About = g.About[:len(g.About)-1] + ", " + p.text + "."
-			guesses = append(guesses, restricted)
+func (s *search) inParts() iter.Seq[guess] {
+	return func(yield func(guess) bool) {
+		for _, g := range s.guesses {
+			for _, p := range parts() {
+				restricted := s.within(g, p.scope)
+				restricted.Name += "-" + p.suffix
+				restricted.About = g.About[:len(g.About)-1] + ", " + p.text + "."
+				if !yield(restricted) {
+					return
+				}
+			}
 		}
 	}
-	return guesses
+}
+
+// everywhereAndOnNodes are the guesses, and then those that are restricted to nodes.
+func (s *search) everywhereAndOnNodes() iter.Seq[guess] {
+	return func(yield func(guess) bool) {
+		for _, guesses := range []iter.Seq[guess]{slices.Values(s.guesses), s.onNodes()} {
+			for g := range guesses {
+				if !yield(g) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // maxPairs bounds the pairs of defects that are tried.
@@ -255,7 +243,7 @@ func (s *search) double() (solution, bool) {
 		fit   fit
 	}
 	var candidates []candidate
-	for _, g := range slices.Concat(s.guesses, s.onNodes()) {
+	for g := range s.everywhereAndOnNodes() {
 		f := s.compare(g.predicted)
 		if len(f.hits) > 0 && f.wrong == len(f.missed) {
 			candidates = append(candidates, candidate{g, f})

@@ -33,7 +33,6 @@ func Run(ctx context.Context, cluster Cluster, plan *runner.Plan, options Option
 	v := &verification{cluster: newCensus(cluster), plan: plan, options: options, report: newReport(options)}
 	suite := v.stages(ctx)
 	r := v.report
-	r.SuiteRun = suite
 	if cause := context.Cause(ctx); cause != nil {
 		r.Error = cause.Error()
 		r.Interrupted = errors.Is(cause, runner.ErrInterrupted)
@@ -44,6 +43,9 @@ func Run(ctx context.Context, cluster Cluster, plan *runner.Plan, options Option
 		r.CleanUp = v.cleanUp(ctx)
 	}
 	v.conclude(suite)
+	if suite != nil && options.Suite != nil {
+		options.Suite(suite)
+	}
 	r.Requests, r.Pods = cluster.Requests(), v.cluster.most()
 	r.Elapsed = time.Since(r.Start)
 	return r
@@ -227,6 +229,7 @@ func (v *verification) suite(ctx context.Context, g *ground) *runner.Report {
 		options.MaxPods = runner.DefaultMaxPods
 	}
 	options.MaxPods = max(1, options.MaxPods-v.cluster.now())
+	options.GiveUp = v.report.Canary.giveUp()
 	if options.Parallel <= 0 {
 		options.Parallel = suiteParallel
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/podknock/podknock/e2e/defects"
 	"github.com/podknock/podknock/runner/verify"
@@ -21,90 +23,152 @@ func main() {
 	flag.StringVar(&bench.Lab, "lab", "bin/lab", "the lab's program")
 	flag.StringVar(&bench.Podknock, "podknock", "bin/podknock", "the program under test")
 	flag.StringVar(&bench.Name, "name", "lab", "the lab, which must be up")
-	readme := flag.String("readme", "", "the file whose table is replaced; none: the table goes to standard output")
-	only := flag.String("only", "", "names of mutants, separated by commas; none: all")
-	right := flag.Int("right", 0, "how often the right engine is verified before")
+	flag.StringVar(&bench.Keep, "keep", "dist/defects", "the folder for the verifications; an engine that is there already is not verified again")
+	flag.BoolVar(&bench.Quick, "quick", false, "verify only the axis that a defect breaks; the table goes to standard output")
+	o := order{}
+	flag.StringVar(&o.readme, "readme", "", "the file whose table is replaced; none: the table goes to standard output")
+	flag.StringVar(&o.only, "only", "", "names of mutants, separated by commas; none: all")
+	flag.IntVar(&o.right, "right", 0, "how often the right engine is verified before")
+	flag.DurationVar(&o.slice, "for", 0, "how long to go on: the next engine is not begun after this time, and the next call goes on with it; 0: to the end")
+	flag.BoolVar(&o.again, "again", false, "verify again the engines whose verdict was wrong")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, &bench, *readme, *only, *right); err != nil {
+	if err := o.run(ctx, &bench); err != nil {
 		fmt.Fprintln(os.Stderr, "defects:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, bench *defects.Bench, readme, only string, right int) error {
+// order is what to do.
+type order struct {
+	readme, only string
+	right        int
+	slice        time.Duration
+	again        bool
+	begun        time.Time
+}
+
+// over tells whether no further engine is begun.
+func (o *order) over(ctx context.Context) bool {
+	return ctx.Err() != nil || o.slice > 0 && time.Since(o.begun) > o.slice
+}
+
+func (o *order) run(ctx context.Context, bench *defects.Bench) error {
+	o.begun = time.Now()
 	mutants, err := bench.Mutants(ctx)
 	if err != nil {
 		return err
 	}
-	if only != "" {
-		names := strings.Split(only, ",")
+	if o.only != "" {
+		names := strings.Split(o.only, ",")
 		mutants = slices.DeleteFunc(mutants, func(m defects.Mutant) bool { return !slices.Contains(names, m.Name) })
 	}
-	if err := accusations(ctx, bench, right); err != nil {
+	if o.again {
+		for _, mutant := range mutants {
+			if there, right, err := bench.Kept(mutant); err != nil || there && !right {
+				if err = errors.Join(err, bench.Forget(mutant)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	accused, err := o.accusations(ctx, bench)
+	if err != nil {
 		return err
 	}
-	var results []defects.Result
+	results, left, err := o.tryAll(ctx, bench, mutants)
+	if err != nil {
+		return err
+	}
+	// A part of the table would pass for the whole.
+	if left > 0 || o.only != "" || bench.Quick {
+		o.readme = ""
+	}
+	if err := o.write(defects.Table(results)); err != nil {
+		return err
+	}
 	missed := 0
+	for i := range results {
+		if results[i].Wrong != "" {
+			missed++
+		}
+	}
+	switch {
+	case accused > 0:
+		return fmt.Errorf("the right engine is accused in %d runs", accused)
+	case missed > 0:
+		return fmt.Errorf("%d of %d defects are not caught and named", missed, len(results))
+	case left > 0:
+		return fmt.Errorf("%d engines are left: go on with the same command", left)
+	}
+	return nil
+}
+
+// tryAll verifies the mutants, and counts those for which there was no time.
+func (o *order) tryAll(ctx context.Context, bench *defects.Bench, mutants []defects.Mutant) (results []defects.Result, left int, err error) {
+	defer func() {
+		// The lab gets the right engine back, whatever happened; a context that has ended must not keep it from that.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = errors.Join(err, bench.Set(ctx, defects.RightEngine))
+	}()
 	for _, mutant := range mutants {
+		there, _, err := bench.Kept(mutant)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !there && o.over(ctx) {
+			left++
+			continue
+		}
 		result, err := bench.Try(ctx, mutant)
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
 		results = append(results, result)
 		verdict := "caught"
 		if result.Wrong != "" {
-			missed++
 			verdict = result.Wrong
 		}
 		fmt.Fprintf(os.Stderr, "%-28s %-24s %5.0f s  %s\n", mutant.Name, verdict, result.Elapsed.Seconds(), result.Report.Headline.Text)
 	}
-	if err := bench.Set(ctx, defects.RightEngine); err != nil {
-		return err
-	}
-	if err := write(readme, defects.Table(results)); err != nil {
-		return err
-	}
-	if missed > 0 {
-		return fmt.Errorf("%d of %d defects are not caught and named", missed, len(results))
-	}
-	return nil
+	return results, left, nil
 }
 
-// accusations verifies the right engine again and again. It fails at the first accusation.
-func accusations(ctx context.Context, bench *defects.Bench, runs int) error {
-	if runs == 0 {
-		return nil
+// accusations verifies the right engine again and again, and counts the runs that accuse it.
+func (o *order) accusations(ctx context.Context, bench *defects.Bench) (accused int, err error) {
+	if o.right == 0 {
+		return 0, nil
 	}
 	if err := bench.Set(ctx, defects.RightEngine); err != nil {
-		return err
+		return 0, err
 	}
-	for i := range runs {
-		report, err := bench.Verify(ctx)
+	for i := 1; i <= o.right && !o.over(ctx); i++ {
+		report, err := bench.TryRight(ctx, i)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		fmt.Fprintf(os.Stderr, "right engine, run %d of %d: %s\n", i+1, runs, report.Headline.Text)
+		fmt.Fprintf(os.Stderr, "right engine, run %d of %d: %5.0f s  %s\n", i, o.right, report.Elapsed.Seconds(), report.Headline.Text)
 		if report.Headline.Conclusion != verify.ConcludedEnforced {
-			return fmt.Errorf("run %d accuses the right engine: %s", i+1, report.Headline.Text)
+			accused++
 		}
 	}
-	return nil
+	return accused, nil
 }
 
-func write(readme, table string) error {
-	if readme == "" {
+func (o *order) write(table string) error {
+	if o.readme == "" {
 		_, err := fmt.Print(table)
 		return err
 	}
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(o.readme)
 	if err != nil {
 		return err
 	}
 	replaced, err := defects.Insert(string(text), table)
 	if err != nil {
-		return fmt.Errorf("%s: %w", readme, err)
+		return fmt.Errorf("%s: %w", o.readme, err)
 	}
-	return os.WriteFile(readme, []byte(replaced), 0o644)
+	return os.WriteFile(o.readme, []byte(replaced), 0o644)
 }

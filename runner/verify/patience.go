@@ -1,0 +1,54 @@
+package verify
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/podknock/podknock/runner"
+)
+
+const (
+	// patience is how long a step of the suite that only creates policies, and is not as expected, is asked on at least while nothing changes.
+	patience = 8 * time.Second
+	// patienceFactor is how many times longer than the slowest canary it may take: a machine may be under load now and then.
+	patienceFactor = 10
+)
+
+// slowest is how long the slowest canary took to be enforced, zero if none was.
+func (c *Canary) slowest() time.Duration {
+	var after time.Duration
+	for i := range c.Trials {
+		after = max(after, c.Trials[i].After)
+	}
+	return after
+}
+
+// giveUp is how long steps that only create policies go on while nothing changes: a policy that an engine gets wrong would otherwise cost the
+// whole bound. What an engine needs for a new policy the canaries have shown. Of other changes they say nothing, and those have the whole bound.
+func (c *Canary) giveUp() time.Duration {
+	slowest := c.slowest()
+	if slowest == 0 {
+		return 0
+	}
+	return max(patience, patienceFactor*slowest)
+}
+
+// noteGivenUp says how many steps were given up before the bound, and why that was right.
+func (v *verification) noteGivenUp(suite *runner.Report) {
+	bound := v.options.Runner.SettleTimeout
+	if bound <= 0 {
+		bound = runner.DefaultSettleTimeout
+	}
+	count := 0
+	for i := range suite.Scenarios {
+		for _, step := range suite.Scenarios[i].Steps {
+			if step.Settled.How == runner.SettledAtBound && step.Settled.Waited < bound {
+				count++
+			}
+		}
+	}
+	if count > 0 {
+		v.note(fmt.Sprintf("%d steps of the suite that only create policies were given up before their bound of %s, after %s without any change: the slowest "+
+			"canary was enforced after %s", count, bound, rounded(v.report.Canary.giveUp()), rounded(v.report.Canary.slowest())))
+	}
+}
