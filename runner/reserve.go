@@ -102,7 +102,7 @@ func (p *Planned) inNamespaces(options Options, names []string) (*Planned, error
 	if moved.naming, err = newNaming(options.Run, options.Tenant, p.Scenario); err != nil {
 		return nil, err
 	}
-	moved.naming.Naming = moved.naming.In(given)
+	moved.naming.Naming, moved.naming.reserved = moved.naming.In(given), true
 	moved.Topology = moved.naming.topology()
 	return &moved, nil
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/podknock/podknock/scenarios"
 )
 
 func TestAReserveHandsOutWhatIsFree(t *testing.T) {
@@ -56,8 +58,10 @@ namespaces:
   one: {labels: {team: a}}
   two:
 pods:
-  a: {namespace: one, ports: [80/TCP]}
+  a: {namespace: one, labels: {app: a}, ports: [80/TCP]}
   b: {namespace: two, ports: [80/TCP]}
+services:
+  web: {namespace: one, selector: {app: a}, ports: ["80:80"]}
 steps:
   - {name: before, expect: [{from: "*", to: "*", outcome: connected}]}
   - name: one is let in
@@ -83,6 +87,10 @@ func TestAScenarioMovesIntoNamespacesThatExist(t *testing.T) {
 	policy := moved.Policies()[0]
 	g.Expect(policy.Namespace).To(Equal("pool-1"))
 	g.Expect(policy.Spec.Ingress[0].From[0].NamespaceSelector.MatchLabels).To(HaveKeyWithValue("kubernetes.io/metadata.name", "pool-2"))
+	g.Expect(moved.Topology.Services[0].Namespace).To(Equal("pool-2"))
+	g.Expect(moved.Topology.Services[0].Name).To(Equal("web-pk-r1-reserved"), "no DNS server remembers that name from another scenario")
+	g.Expect(moved.naming.hostName(scenarios.Endpoint{Kind: scenarios.EndpointServiceName, Name: "web"})).To(Equal("web-pk-r1-reserved.pool-2.svc"))
+	g.Expect(plan.Scenarios[0].Topology.Services[0].Name).To(Equal("web"))
 	g.Expect(plan.Scenarios[0].Topology.Namespaces[0].Object.Name).To(HavePrefix("pk-r1-one"), "the plan itself stays as it was")
 }
 
