@@ -110,6 +110,8 @@ tests-build: build e2e-images unit-build wire-build e2e-build
 unit-build:
 	$(RACE) build unit . -race -- ./...
 	$(TESTS) build unit-lab e2e/lab -trimpath -- ./...
+	mkdir -p dist && cp e2e/lab/go.mod dist/verifier.mod && sort -u e2e/lab/go.sum go.sum >dist/verifier.sum
+	GOFLAGS='$(GOFLAGS) -mod=mod' $(TESTS) build unit-verifier e2e/lab -trimpath -tags=verifier -modfile=$(CURDIR)/dist/verifier.mod -- ./internal/engine
 	$(TESTS) build unit-difftest scenarios/policy/difftest -trimpath -- ./...
 	$(TESTS) build unit-schema scenarios/schema/conformance -trimpath -- ./...
 	$(TESTS) build unit-alerts runner/metrics/alerts -trimpath -- ./...
@@ -118,6 +120,7 @@ CASES ?= 20000
 unit-run:
 	$(TESTS) run unit
 	$(TESTS) run unit-lab
+	$(TESTS) run unit-verifier -test.run=TheVerifier
 	$(TESTS) run unit-difftest -cases=$(CASES)
 	$(TESTS) run unit-schema
 	$(TESTS) run unit-alerts

@@ -3,6 +3,7 @@ package verify
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/podknock/podknock/scenarios"
@@ -79,11 +80,12 @@ func predict(stories []*story, engine engine) prediction {
 type judges struct {
 	egress, ingress *scenarios.Evaluator
 	engine          engine
+	seen            cluster
 }
 
 func newJudges(s *story, step int, engine engine) *judges {
 	seen := engine.view(s.moments[:step+1])
-	made := &judges{engine: engine}
+	made := &judges{engine: engine, seen: seen}
 	made.egress, _ = s.expansion.Steps[step].EvaluatorOf(only(seen, networkingv1.PolicyTypeEgress))
 	made.ingress, _ = s.expansion.Steps[step].EvaluatorOf(only(seen, networkingv1.PolicyTypeIngress))
 	return made
@@ -103,6 +105,10 @@ func (j *judges) ends(k *knock) ends {
 		return ends{admits, admits, admits}
 	}
 	found := ends{leaving: verdict(j.egress, k.cell), arriving: verdict(j.ingress, k.cell), asking: admits}
+	if k.cell.To.Kind == scenarios.EndpointNodePort || k.cell.To.Kind == scenarios.EndpointNode {
+		found[leaving] = j.whoever(networkingv1.PolicyTypeEgress, []string{k.cell.From.Name})
+		found[arriving] = j.whoever(networkingv1.PolicyTypeIngress, k.receivers)
+	}
 	question := k.question()
 	if k.asksFirst() {
 		found[asking] = verdict(j.egress, question)
@@ -118,6 +124,50 @@ func (j *judges) ends(k *knock) ends {
 		found[asking] = min(found[asking], verdict(j.ingress, reversed(question, question.To)))
 	}
 	return found
+}
+
+// whoever is what policies mean for pods, by the scenario's names, whoever is at the other end: on the way through a node it is up to the plugin
+// which address an engine sees.
+func (j *judges) whoever(direction networkingv1.PolicyType, pods []string) level {
+	found := admits
+	for i, name := range pods {
+		at := slices.IndexFunc(j.seen.Pods, func(pod corev1.Pod) bool { return pod.Name == name })
+		if at < 0 {
+			return unsure
+		}
+		one := j.forAny(direction, &podSubject{&j.seen.Pods[at], &j.seen})
+		if i > 0 && one != found {
+			return unsure
+		}
+		found = one
+	}
+	return found
+}
+
+// forAny is what the policies of one pod mean for everybody alike.
+func (j *judges) forAny(direction networkingv1.PolicyType, subject *podSubject) level {
+	isolated, rules, open := false, 0, false
+	for _, i := range subject.selecting(subject.pod.Labels) {
+		p := &j.seen.Policies[i]
+		if !slices.Contains(typesOf(p), direction) {
+			continue
+		}
+		isolated = true
+		if direction == networkingv1.PolicyTypeIngress {
+			rules += len(p.Spec.Ingress)
+			open = open || slices.ContainsFunc(p.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return len(r.From)+len(r.Ports) == 0 })
+		} else {
+			rules += len(p.Spec.Egress)
+			open = open || slices.ContainsFunc(p.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return len(r.To)+len(r.Ports) == 0 })
+		}
+	}
+	switch {
+	case !isolated || open:
+		return admits
+	case rules == 0:
+		return refuses
+	}
+	return unsure
 }
 
 // clientPort stands for the port that a client knocks from, which no policy of the suite names.

@@ -91,13 +91,23 @@ func onlyOn(nodes []string) scope {
 	}
 }
 
-// onlyTranslated is about knocks on the address of a Service.
-func onlyTranslated(k *knock, at end) level { return certainly(at == asking || k.translated()) }
+// onlyTranslated is about knocks on the address of a Service. The port of a node is translated on that node, or already on the client's.
+func onlyTranslated(k *knock, at end) level {
+	if at != asking && k.cell.To.Kind == scenarios.EndpointNodePort {
+		return unsure
+	}
+	return certainly(at == asking || k.translated())
+}
 
-// onlyExternal is about knocks that leave the cluster.
+// onlyExternal is about knocks that leave the cluster. Whether the address of a node does is up to the engine.
 func onlyExternal(k *knock, _ end) level {
-	return certainly(k.cell.To.Kind == scenarios.EndpointExternal || k.cell.To.Kind == scenarios.EndpointHostName ||
-		k.cell.From.Kind == scenarios.EndpointExternal)
+	switch k.cell.To.Kind {
+	case scenarios.EndpointNode, scenarios.EndpointNodePort:
+		return unsure
+	case scenarios.EndpointExternal, scenarios.EndpointHostName:
+		return admits
+	}
+	return certainly(k.cell.From.Kind == scenarios.EndpointExternal)
 }
 
 // both is where two scopes hold.

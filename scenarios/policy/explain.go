@@ -112,17 +112,10 @@ func (e *Evaluator) matchIn(p *policy, f *flow, d direction, at level) *Match {
 	return nil
 }
 
-// peersOf and portsOf are the API objects of a compiled rule.
+// peersOf are the peers of a compiled rule as the API has them.
 func (p *policy) peersOf(d direction, rule int) []networkingv1.NetworkPolicyPeer {
 	if d == egress {
 		return p.object.Spec.Egress[rule].To
 	}
 	return p.object.Spec.Ingress[rule].From
-}
-
-func (p *policy) portsOf(d direction, rule int) []networkingv1.NetworkPolicyPort {
-	if d == egress {
-		return p.object.Spec.Egress[rule].Ports
-	}
-	return p.object.Spec.Ingress[rule].Ports
 }

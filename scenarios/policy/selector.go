@@ -26,15 +26,6 @@ func (b bitset) intersect(other bitset) bitset {
 	return both
 }
 
-func (b bitset) empty() bool {
-	for _, word := range b {
-		if word != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // selectors evaluates each distinct selector once against a fixed list of label sets.
 type selectors struct {
 	sets  []labels.Set
