@@ -56,9 +56,15 @@ func Open(ctx context.Context, config *rest.Config, options Options) (*Cluster, 
 	if options.Guest {
 		return c, nil
 	}
-	if err := c.pods.follow(ctx, options.Tenant); err != nil {
-		c.pods.close()
-		return nil, fmt.Errorf("watch pods: %w", err)
+	namespaces := options.confined()
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	for _, namespace := range namespaces {
+		if err := c.pods.follow(ctx, namespace); err != nil {
+			c.pods.close()
+			return nil, fmt.Errorf("watch pods: %w", err)
+		}
 	}
 	return c, nil
 }
