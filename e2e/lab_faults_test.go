@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/podknock/podknock/runner"
+	"github.com/podknock/podknock/runner/verify"
 )
 
 // What breaks beneath a run may take away verdicts; it must never make a wrong
@@ -85,6 +86,29 @@ var _ = Describe("podknock run on a cluster that breaks", Label("lab", "full"), 
 		},
 		Entry("is cut off", "cut", "heal", SpecTimeout(8*time.Minute)),
 		Entry("loses its power", "stop", "start", SpecTimeout(8*time.Minute)),
+	)
+
+	DescribeTable("has verify accuse no engine of",
+		func(ctx SpecContext, fault, mend []string) {
+			running := startVerify(ctx, config, "--axis", "deny-all")
+			Eventually(ctx, func() string {
+				return kubectl(ctx, name, "get", "networkpolicies", "-A", "-o", "name")
+			}).WithTimeout(time.Minute).WithPolling(100 * time.Millisecond).Should(ContainSubstring("deny"))
+			lab(ctx, name, fault...)
+			select {
+			case <-running.ended:
+			case <-time.After(30 * time.Second):
+			case <-ctx.Done():
+			}
+			lab(ctx, name, mend...)
+			got, report := running.wait()
+			Expect(report.Headline.Conclusion).To(BeElementOf(verify.ConcludedEnforced, verify.ConcludedUnknown), report.Headline.Text)
+			Expect(report.Headline.Explanations).To(BeEmpty())
+			Expect(got).To(BeElementOf(verify.ExitEnforced, verify.ExitCannotTell))
+		},
+		Entry("an API server that is gone for half a minute", []string{"component", "kill", "kube-apiserver"}, []string{"component", "start", "kube-apiserver"},
+			SpecTimeout(6*time.Minute)),
+		Entry("a node that is cut off", []string{"node", "cut", server}, []string{"node", "heal", server}, SpecTimeout(6*time.Minute)),
 	)
 })
 

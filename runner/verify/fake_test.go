@@ -74,6 +74,10 @@ func (c *fakeCluster) CreateService(_ context.Context, service *corev1.Service) 
 
 func (c *fakeCluster) NodeAddresses(context.Context, string) ([]netip.Addr, error) { return nil, nil }
 
+func (c *fakeCluster) DeletePod(context.Context, string, string) error { return nil }
+
+func (c *fakeCluster) DeleteNamespace(context.Context, string, bool) error { return nil }
+
 func (c *fakeCluster) CreatePod(_ context.Context, order runner.PodOrder) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -128,6 +128,16 @@ func headlineUnbroken(axes []AxisResult, run *runner.Report) Headline {
 	return Headline{Conclusion: ConcludedEnforced, Text: text}
 }
 
+// headlineRestless is the answer where most of what failed changed to and fro until the end. That is no defect of the kinds that are known, and
+// what little did not change must not be taken for one.
+func headlineRestless(restless int) Headline {
+	return Headline{
+		Conclusion: ConcludedUnknown, Unexplained: restless,
+		Text:   fmt.Sprintf("%d knocks changed to and fro until the end: now they got through, now they did not.", restless),
+		Advice: "look at the load of the nodes: some engines let packets through, or lose them, while they are busy; then verify again",
+	}
+}
+
 // headlineUnexplained is the answer where no known defect predicts just the failing knocks: what they have in common.
 func (s *search) headlineUnexplained(failed []*knock) Headline {
 	h := Headline{Conclusion: ConcludedUnexplained, Unexplained: len(failed), Advice: adviceFor(failed)}

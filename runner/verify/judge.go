@@ -28,7 +28,10 @@ func (s *search) judge(report *Report, run *runner.Report) {
 	report.Traits = append(report.Traits, report.Canary.traits()...)
 	failed := s.failed()
 	late := judgeTiming(report.Changes)
+	restless := s.restless()
 	switch {
+	case restless > len(failed):
+		report.Headline = headlineRestless(restless)
 	case len(failed) > 0:
 		found, ok := s.solve()
 		if ok && found.untimed() {

@@ -161,13 +161,15 @@ func (k *knock) weigh() {
 // restSpan is how long an outcome has to stay the same at the end of a step that did not become what it should, for it to be the last word.
 const restSpan = 5 * time.Second
 
-// atRest tells whether the outcome is the engine's last word. One that agreed for a moment, before the change was enforced, and never again, is.
+// atRest tells whether the outcome is the engine's last word. One that agreed for a moment, before the change was enforced, and never again, is. What
+// has changed more than once may change again: engines have been seen that let packets through, or lose them, for seconds while they are busy.
 func (k *knock) atRest() bool {
 	if !k.result.Flapping {
 		return true
 	}
 	settled, changes := k.story.result.Steps[k.step].Settled, k.result.Changes
-	return settled.How == runner.SettledAtBound && len(changes) > 0 && settled.Waited-changes[len(changes)-1].After >= restSpan
+	return settled.How == runner.SettledAtBound && len(changes) == 2 &&
+		changes[1].After <= runner.SlowEnforcement && settled.Waited-changes[1].After >= restSpan
 }
 
 // underPolicies tells whether a policy is in force, or was in an earlier step.

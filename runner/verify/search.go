@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/scenarios"
 )
 
@@ -42,6 +43,17 @@ func newSearch(stories []*story) *search {
 // failed are the knocks that found something else than they should.
 func (s *search) failed() []*knock {
 	return slices.DeleteFunc(slices.Clone(s.knocks), func(k *knock) bool { return !k.failed })
+}
+
+// restless counts the failing knocks that changed to and fro, and so prove nothing.
+func (s *search) restless() int {
+	count := 0
+	for _, k := range s.knocks {
+		if k.result.Mark == runner.MarkFail && !k.atRest() {
+			count++
+		}
+	}
+	return count
 }
 
 // prepare makes the predictions of the catalogue. Those that share an engine share the work.

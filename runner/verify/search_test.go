@@ -143,6 +143,26 @@ func TestEngineThatEnforcesSomeNamespacesOnly(t *testing.T) {
 	})
 }
 
+func TestWhatChangesToAndFroIsNoDefect(t *testing.T) {
+	g := NewWithT(t)
+	s := simulated(t)
+	restless := 0
+	for i, k := range s.search.knocks {
+		if k.wanted != stopped || i%2 == 0 {
+			continue
+		}
+		k.result.Mark, k.result.Flapping, k.failed, k.proven = runner.MarkFail, restless < 40, restless >= 40 && restless < 50, false
+		k.seen = passes
+		if restless++; restless == 50 {
+			break
+		}
+	}
+	report := s.judged()
+	g.Expect(report.Headline.Conclusion).To(Equal(ConcludedUnknown))
+	g.Expect(report.Headline.Text).To(ContainSubstring("40 knocks changed to and fro"))
+	g.Expect(report.ExitCode()).To(Equal(ExitCannotTell))
+}
+
 func TestDefectIsSaidInASentence(t *testing.T) {
 	for _, defect := range Hypotheses() {
 		NewWithT(t).Expect(defect.About).To(And(HavePrefix("It "), HaveSuffix(".")), defect.Name)

@@ -225,16 +225,16 @@ const suiteParallel = 12
 func (v *verification) suite(ctx context.Context, g *ground) *runner.Report {
 	options := v.options.Runner
 	options.Notes = nil
-	if options.MaxPods <= 0 {
-		options.MaxPods = runner.DefaultMaxPods
-	}
-	options.MaxPods = max(1, options.MaxPods-v.cluster.now())
+	v.shareOut(&options, g)
 	options.GiveUp = v.report.Canary.giveUp()
 	if options.Parallel <= 0 {
 		options.Parallel = suiteParallel
 	}
 	var closing sync.WaitGroup
-	closing.Go(func() { g.close(ctx) })
+	closing.Go(func() {
+		g.close(ctx)
+		v.cluster.bound(0) // what could not be deleted must not hold up the suite
+	})
 	var result *runner.Report
 	v.stage(ctx, "suite "+SuiteName, &v.report.Suite.Stage, func() error {
 		result = runner.Run(ctx, v.cluster, v.plan, options)
@@ -245,6 +245,21 @@ func (v *verification) suite(ctx context.Context, g *ground) *runner.Report {
 		return nil
 	})
 	return result
+}
+
+// shareOut says how many pods the suite may have: all that the run may have, but for the canaries of the suite. Those of the stages before are
+// being deleted, and until they are gone, pods of the suite wait for them. Pods that stay count for good.
+func (v *verification) shareOut(options *runner.Options, g *ground) {
+	if options.MaxPods <= 0 {
+		options.MaxPods = runner.DefaultMaxPods
+	}
+	limit := options.MaxPods
+	if options.Keep || options.Tenant != "" {
+		options.MaxPods = max(1, limit-v.cluster.now())
+		return
+	}
+	options.MaxPods = max(1, limit-len(g.sites)-1)
+	v.cluster.bound(max(limit, v.cluster.now()+1))
 }
 
 // sayNothingEnforced is the answer where every canary failed on every node. It names the plugin and what to do.
