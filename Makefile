@@ -13,6 +13,8 @@ ENGINE  ?= kube-network-policies
 NODES   ?= 2
 FAMILY  ?= dual
 IMAGE   ?= podknock.dev/agent:dev
+RUNNER_IMAGE  ?= podknock.dev/podknock:dev
+ARCHITECTURES ?= amd64,arm64
 
 GO_BUILD := go build -trimpath -ldflags='-s -w'
 TESTS    := .ci/tests
@@ -21,7 +23,7 @@ RACE     := CGO_ENABLED=1 $(TESTS)
 
 ##@ Build
 
-.PHONY: help build lab-build image
+.PHONY: help build lab-build image agent-image runner-image
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -31,8 +33,14 @@ build: ## Build the programs into bin
 lab-build: ## Build the lab's program, bin/lab
 	cd e2e/lab && go build -trimpath -o ../../bin/lab .
 
-image: ## Archive the agent's image for amd64 and arm64 in dist, without Docker
-	go run ./images/build -name $(IMAGE) -o dist
+image: agent-image runner-image ## Archive the images of both programs in dist, without Docker: ARCHITECTURES=amd64,arm64
+
+# The agent is small, podknock itself links client-go: whoever needs it for this
+# machine alone says so with ARCHITECTURES.
+agent-image:
+	go run ./images/build -program podknock-agent -name $(IMAGE) -o dist
+runner-image:
+	go run ./images/build -program podknock -name $(RUNNER_IMAGE) -architectures $(ARCHITECTURES) -o dist
 
 ##@ The lab: a real cluster on this machine (root)
 
@@ -53,7 +61,7 @@ WORLD := --external inside=192.0.2.10 --external inside=2001:db8:1::10 --externa
 	--external outside=203.0.113.10 --external outside=2001:db8:2::10
 
 .PHONY: demo
-demo: lab-up build image ## Bring the lab up and run the suite guides in it (root); everything missing is installed
+demo: lab-up build agent-image ## Bring the lab up and run the suite guides in it (root); everything missing is installed
 	bin/lab load --name $(LAB) dist/podknock-agent-$$(go env GOARCH).tar
 	bin/podknock run guides --kubeconfig /run/podknock/$(LAB)/kubeconfig $(WORLD)
 	@echo
@@ -78,7 +86,7 @@ unit: unit-build unit-run ## Tests that need neither root nor a network
 
 wire: wire-build wire-run ## Tests of the wire in network namespaces (root)
 
-e2e: image build lab-build e2e-build e2e-run ## Specs on a real cluster (root, or E2E_FLAGS='-kubeconfig FILE')
+e2e: e2e-images build lab-build e2e-build e2e-run ## Specs on a real cluster (root, or E2E_FLAGS='-kubeconfig FILE')
 
 RIGHT_RUNS    ?= 20
 DEFECTS_FLAGS ?=
@@ -94,8 +102,8 @@ lint: ## staticcheck, from a module of its own
 	cd e2e/lab && go tool -modfile=../../.ci/tools/go.mod staticcheck -tags wire ./...
 
 # What the stages of test are made of: tests are built first, then run.
-.PHONY: tests-build unit-build unit-run wire-build wire-run wire-race-run lab-wire-run e2e-build e2e-run
-tests-build: build image unit-build wire-build e2e-build
+.PHONY: tests-build e2e-images unit-build unit-run wire-build wire-run wire-race-run lab-wire-run e2e-build e2e-run
+tests-build: build e2e-images unit-build wire-build e2e-build
 
 # The product is tested under the race detector. What only compares it with
 # others is not: the lab's module would compile Kubernetes a second time.
@@ -106,6 +114,7 @@ unit-build:
 	GOFLAGS='$(GOFLAGS) -mod=mod' $(TESTS) build unit-verifier e2e/lab -trimpath -tags=verifier -modfile=$(CURDIR)/dist/verifier.mod -- ./internal/engine
 	$(TESTS) build unit-difftest scenarios/policy/difftest -trimpath -- ./...
 	$(TESTS) build unit-schema scenarios/schema/conformance -trimpath -- ./...
+	$(TESTS) build unit-alerts runner/metrics/alerts -trimpath -- ./...
 
 CASES ?= 20000
 unit-run:
@@ -114,6 +123,7 @@ unit-run:
 	$(TESTS) run unit-verifier -test.run=TheVerifier
 	$(TESTS) run unit-difftest -cases=$(CASES)
 	$(TESTS) run unit-schema
+	$(TESTS) run unit-alerts
 
 wire-build:
 	$(TESTS) build wire . -tags=wire -- ./probe
@@ -127,14 +137,19 @@ wire-race-run:
 	$(TESTS) run wire-race -wire.repeat=3
 	$(TESTS) run wire-lab
 
+# The lab's nodes have the architecture of this machine.
+e2e-images: agent-image
+	@$(MAKE) runner-image ARCHITECTURES=$$(go env GOARCH)
+
 e2e-build:
 	$(TESTS) build e2e . -tags=e2e -- ./e2e
 
 E2E_LABELS ?= !full
 E2E_FLAGS  ?=
 e2e-run:
-	$(TESTS) run e2e -test.timeout=3h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
-		-lab $(CURDIR)/bin/lab -podknock $(CURDIR)/bin/podknock -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar $(E2E_FLAGS)
+	$(TESTS) run e2e -test.timeout=4h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
+		-lab $(CURDIR)/bin/lab -podknock $(CURDIR)/bin/podknock -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar \
+		-runner-archive $(CURDIR)/dist/podknock-amd64.tar $(E2E_FLAGS)
 
 bench: ## Figures of speed and memory, of whole runs in a lab too (root; nothing else should run)
 	go test -run '^$$' -bench . -benchtime 3x ./scenarios/...

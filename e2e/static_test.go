@@ -5,18 +5,22 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/podknock/podknock/runner"
+	"github.com/podknock/podknock/scenarios/policy/lint"
 )
 
 // say runs a verb that knocks on nothing, and returns its exit code and what it says.
@@ -93,6 +97,27 @@ var _ = Describe("The policies of a live cluster", func() {
 		Expect(code).To(Equal(1))
 		Expect(out).To(ContainSubstring("selects-nothing"))
 		Expect(out).To(ContainSubstring("the nearest, " + namespace + "/db, has name=db"))
+	}, SpecTimeout(tooLong))
+
+	It("are mended by the patch that is printed for a selector that means every pod", func(ctx SpecContext) {
+		db := agentPod(namespace, "db", "")
+		db.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080}}
+		web := agentPod(namespace, "web", "")
+		web.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8081}}
+		runPods(ctx, web, db)
+		applied(ctx, namespace, "open", `{podSelector: {}, ingress: [{ports: [{port: 8080}]}]}`)
+		look := func() []lint.Finding {
+			GinkgoHelper()
+			_, out, errOut := say(ctx, "lint", "-n", namespace, "-o", "json")
+			var document lint.Document
+			Expect(json.Unmarshal([]byte(out), &document)).To(Succeed(), errOut)
+			return slices.DeleteFunc(document.Findings, func(f lint.Finding) bool { return f.Rule != "selects-all" })
+		}
+		found := look()
+		Expect(found).To(HaveLen(1))
+		Expect(found[0].Command).To(ContainSubstring(`{"name":"db"}`))
+		shell(ctx, found[0].Command)
+		Expect(look()).To(BeEmpty())
 	}, SpecTimeout(tooLong))
 
 	It("are judged without a knock", func(ctx SpecContext) {

@@ -50,7 +50,7 @@ var _ = Describe("podknock why", Serial, func() {
 
 		Entry("an empty podSelector selects every pod", Label("full"), whyCase{
 			manifests: whyPair + whyPolicy("NS", "db", `{podSelector: {matchLabels: {}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 8000}]}]}`),
-			from:      "NS/web", to: "NS/db:5432", args: wish("connected"), cause: "empty-selector", code: 1,
+			from:      "NS/web", to: "NS/db:5432", args: wish("connected"), cause: "empty-selector", code: 1, mends: true,
 		}, SpecTimeout(whyTimeout)),
 		Entry("the namespace lacks the label", Label("full"), whyCase{
 			manifests: whyPair + whyPolicy("NS", "db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{namespaceSelector: {matchLabels: {name: NS}}}]}]}`),

@@ -39,14 +39,13 @@ var _ = Describe("podknock why on a cluster that does not do what policies say",
 			Skip("it brings up a lab of its own")
 		}
 		moveTo(ctx, "whyopen", "--engine", "none")
-		w := newWorld(ctx)
-		w.apply(ctx, &whyCase{manifests: whyPair + whyPolicy("NS", "deny", denyIngress)})
+		w := worldOf(ctx, whyPair+whyPolicy("NS", "deny", denyIngress))
 		answer := askWhy(ctx, kubeconfig, w.words("NS/web"), w.words("NS/db:5432"), "--yes")
 		Expect(answer.code).To(Equal(1))
 		Expect(answer.causes()).To(HaveExactElements("not-enforced"))
 		Expect(answer.report.Findings[0].Because).To(ContainElement(ContainSubstring("had no effect on nodes node1 and node2")))
 
-		shell(ctx, w.words("kubectl apply -f - <<'END'\n"+strings.Replace(fakeAgent("cilium"), "[serve, -listen", "[--enable-policy=never, -listen", 1)+"\nEND"))
+		w.add(ctx, strings.Replace(fakeAgent("cilium"), "[serve, -listen", "[--enable-policy=never, -listen", 1))
 		answer = askWhy(ctx, kubeconfig, w.words("NS/web"), w.words("NS/db:5432"), "--yes")
 		Expect(answer.causes()).To(HaveExactElements("switched-off"))
 		Expect(answer.report.Findings[0].Advice).To(ContainSubstring("--enable-policy=never"))
@@ -57,8 +56,7 @@ var _ = Describe("podknock why on a cluster that does not do what policies say",
 		if whyLab() == "" {
 			Skip("it touches the nodes, which needs the lab")
 		}
-		w := newWorld(ctx)
-		w.apply(ctx, &whyCase{manifests: whyPair})
+		w := worldOf(ctx, whyPair)
 		rule := strings.Fields("FORWARD -d " + w.address(ctx, "db", false) + " -p tcp --dport 5432 -j DROP")
 		change := func(how string) {
 			for _, node := range []string{"node1", "node2"} {

@@ -3,27 +3,29 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"os/exec"
+	"path"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/podknock/podknock/runner"
 )
 
-// production is a Deployment as people run it, with all that counts its pods.
+// production is a Deployment and a StatefulSet as people run them, with all that counts their pods. Each has one budget: of several for one pod
+// Kubernetes looks at any one, and the others stay as they are.
 const production = `
 apiVersion: apps/v1
 kind: Deployment
@@ -35,6 +37,7 @@ spec:
     metadata: {labels: {app: shop}}
     spec:
       terminationGracePeriodSeconds: 0
+      affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: shop}}}}]}}
       topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: shop}}}]
       containers:
       - name: app
@@ -60,8 +63,8 @@ spec: {minAvailable: 1, selector: {matchLabels: {app: shop}}}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
-metadata: {name: shop-share, namespace: NS}
-spec: {maxUnavailable: 50%, selector: {matchLabels: {app: shop}}}
+metadata: {name: store-share, namespace: NS}
+spec: {maxUnavailable: 50%, selector: {matchLabels: {app: store}}}
 ---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -86,8 +89,98 @@ spec:
       containers: [{name: app, image: IMAGE, args: [serve, -listen, "5432/TCP", -control, none], ports: [{containerPort: 5432}]}]
 ---`
 
+// templateOf is a pod template with a label of the name.
+func templateOf(name, restart string) string {
+	return `{metadata: {labels: {app: ` + name + `}}, spec: {terminationGracePeriodSeconds: 0, restartPolicy: ` + restart +
+		`, containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none], ports: [{containerPort: 8080}]}]}}`
+}
+
+// takers are what adopts a pod for its labels, sends it traffic though it is not ready, or fails where a pod lacks a container.
+var takers = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: NS}
+spec: {selector: {matchLabels: {app: agent}}, template: ` + templateOf("agent", "Always") + `}
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: bareset, namespace: NS}
+spec: {replicas: 1, selector: {matchLabels: {app: bareset}}, template: ` + templateOf("bareset", "Always") + `}
+---
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: oldset, namespace: NS}
+spec: {replicas: 1, selector: {app: oldset}, template: ` + templateOf("oldset", "Always") + `}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once, namespace: NS}
+spec: {manualSelector: true, selector: {matchLabels: {app: once}}, template: ` + templateOf("once", "Never") + `}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: scaled, namespace: NS}
+spec: {selector: {matchLabels: {app: scaled}}, template: ` + templateOf("scaled", "Always") + `}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: scaled, namespace: NS}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: scaled}
+  maxReplicas: 4
+  metrics: [{type: ContainerResource, containerResource: {container: app, name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: eager, namespace: NS, labels: {app: eager}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: eager, namespace: NS}
+spec: {publishNotReadyAddresses: true, selector: {app: eager}, ports: [{port: 80, targetPort: 8080}]}
+---`
+
+// liveProduction sets production up, with policies that look at its labels, and waits until all of it is counted.
+func liveProduction(ctx context.Context) *whyWorld {
+	GinkgoHelper()
+	w := newWorld(ctx)
+	w.apply(ctx, &whyCase{manifests: production + whyPolicy("NS", "shop", `{podSelector: {matchLabels: {app: shop}}, ingress: [{from: [{podSelector: {matchLabels: {app: shop}}}, {podSelector: {matchLabels: {app: store}}}], ports: [{port: 8080}]}]}`) +
+		whyPolicy("NS", "store", `{podSelector: {matchLabels: {app: store}}, ingress: [{from: [{podSelector: {matchLabels: {app: shop}}}]}]}`), unready: true})
+	shell(ctx, w.words("kubectl rollout status -n NS deploy/shop --timeout=60s; kubectl rollout status -n NS sts/store --timeout=60s"))
+	Eventually(ctx, func() string {
+		return shell(ctx, w.words("kubectl get pdb -n NS -o jsonpath='{.items[*].status.disruptionsAllowed}'"))
+	}).Should(Equal("1 1"))
+	return w
+}
+
+// holding stops `podknock why` while its probe pods stand, does something meanwhile, and lets it go on to its end.
+func holding(ctx context.Context, meanwhile func(), args ...string) {
+	GinkgoHelper()
+	command := exec.CommandContext(ctx, abs(*podknockFlag), append([]string{"why", "--kubeconfig", kubeconfig, "--image", *imageFlag, "--yes"}, args...)...)
+	progress, err := command.StderrPipe()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(command.Start()).To(Succeed())
+	held := false
+	for lines := bufio.NewScanner(progress); lines.Scan(); {
+		if lines.Text() != "asking the wire" {
+			continue
+		}
+		held = true
+		Expect(command.Process.Signal(syscall.SIGSTOP)).To(Succeed())
+		meanwhile()
+		Expect(command.Process.Signal(syscall.SIGCONT)).To(Succeed())
+	}
+	_ = command.Wait() // that its questions have expired meanwhile is no matter
+	Expect(held).To(BeTrue())
+}
+
 // bystander records every state that objects of a namespace have while something runs.
 type bystander struct {
+	// probes counts the events of probe pods.
+	probes atomic.Int64
 	mu     sync.Mutex
 	faults []string
 }
@@ -119,6 +212,7 @@ func (b *bystander) watch(ctx context.Context, namespace string, real []string) 
 				}
 				continue
 			}
+			b.probes.Add(1)
 			if owner := metav1.GetControllerOf(pod); owner != nil {
 				b.fault("probe pod %s was adopted by %s %s", pod.Name, owner.Kind, owner.Name)
 			}
@@ -166,13 +260,7 @@ func podNames(ctx context.Context, namespace string) []string {
 
 var _ = Describe("podknock why as a guest", Serial, Label("full"), func() {
 	It("leaves Deployments, StatefulSets, Services and budgets alone, though its pods have their labels", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.apply(ctx, &whyCase{manifests: production + whyPolicy("NS", "shop", `{podSelector: {matchLabels: {app: shop}}, ingress: [{from: [{podSelector: {matchLabels: {app: shop}}}, {podSelector: {matchLabels: {app: store}}}], ports: [{port: 8080}]}]}`) +
-			whyPolicy("NS", "store", `{podSelector: {matchLabels: {app: store}}, ingress: [{from: [{podSelector: {matchLabels: {app: shop}}}]}]}`), unready: true})
-		shell(ctx, w.words("kubectl rollout status -n NS deploy/shop --timeout=60s; kubectl rollout status -n NS sts/store --timeout=60s"))
-		Eventually(ctx, func() string {
-			return shell(ctx, w.words("kubectl get pdb -n NS -o jsonpath='{.items[*].status.disruptionsAllowed}'"))
-		}).Should(Equal("1 1"))
+		w := liveProduction(ctx)
 		before := state(ctx, w.namespace)
 		watching, stop := context.WithCancel(ctx)
 		b := &bystander{}
@@ -190,144 +278,36 @@ var _ = Describe("podknock why as a guest", Serial, Label("full"), func() {
 			}
 			Expect(tolerated).To(ContainElement("Service "+w.namespace+"/shop"), "what is tolerated is printed")
 		}
+		// Controllers get time to make mistakes.
+		holding(ctx, func() { time.Sleep(5 * time.Second) }, w.words("NS/deploy/shop"), w.words("NS/sts/store:5432"))
 		stop()
 		done.Wait()
 		Expect(b.faults).To(BeEmpty())
+		Expect(b.probes.Load()).To(BeNumerically(">", 0))
 		Expect(state(ctx, w.namespace)).To(Equal(before))
 		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))
 
-	It("refuses labels that a DaemonSet or a Service of unready pods would take, and asks from within the pod instead", func(ctx SpecContext) {
+	It("refuses labels that a controller, a Service of unready pods or an autoscaler of one container would take, and asks from within the pod instead", func(ctx SpecContext) {
 		w := newWorld(ctx)
-		w.apply(ctx, &whyCase{manifests: `
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: agent, namespace: NS}
-spec:
-  selector: {matchLabels: {app: agent}}
-  template:
-    metadata: {labels: {app: agent}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none], ports: [{containerPort: 8080}]}]
----
-apiVersion: v1
-kind: Pod
-metadata: {name: eager, namespace: NS, labels: {app: eager}}
-spec:
-  terminationGracePeriodSeconds: 0
-  containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: eager, namespace: NS}
-spec: {publishNotReadyAddresses: true, selector: {app: eager}, ports: [{port: 80, targetPort: 8080}]}
----` + whyDB + whyPolicy("NS", "db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchExpressions: [{key: app, operator: In, values: [agent]}]}}, {podSelector: {matchExpressions: [{key: app, operator: In, values: [eager]}]}}]}]}`), unready: true})
-		shell(ctx, w.words("kubectl rollout status -n NS ds/agent --timeout=60s; kubectl wait -n NS --for=condition=Ready pod/db pod/eager --timeout=40s"))
+		sources := []string{"ds/agent", "rs/bareset", "rc/oldset", "job/once", "deploy/scaled", "eager"}
+		var peers []string
+		for _, source := range sources {
+			peers = append(peers, "{podSelector: {matchExpressions: [{key: app, operator: In, values: ["+path.Base(source)+"]}]}}")
+		}
+		w.apply(ctx, &whyCase{manifests: takers + whyDB + whyPolicy("NS", "db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [`+strings.Join(peers, ", ")+`]}]}`), unready: true})
+		Eventually(ctx, func() []string { return podNames(ctx, w.namespace) }).Should(HaveLen(2+len(sources)), "a DaemonSet has a pod on each of two nodes")
+		shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod --all --timeout=60s"))
 		before := podNames(ctx, w.namespace)
-		for _, source := range []string{"NS/ds/agent", "NS/eager"} {
-			answer := askWhy(ctx, kubeconfig, w.words(source), w.words("NS/db:5432"), "--yes")
+		for _, source := range sources {
+			answer := askWhy(ctx, kubeconfig, w.words("NS/"+source), w.words("NS/db:5432"), "--yes")
 			Expect(answer.code).To(Equal(runner.ExitInconclusive))
 			Expect(strings.Join(answer.report.Unknown, "\n")).To(ContainSubstring("--ephemeral"))
 			Expect(podNames(ctx, w.namespace)).To(ConsistOf(before))
-			answer = askWhy(ctx, kubeconfig, w.words(source), w.words("NS/db:5432"), "--yes", "--ephemeral", "--expect", "connected")
+			answer = askWhy(ctx, kubeconfig, w.words("NS/"+source), w.words("NS/db:5432"), "--yes", "--ephemeral", "--expect", "connected")
 			Expect(answer.code).To(BeZero())
 			Expect(answer.report.Wire).NotTo(BeEmpty())
 		}
 		expectNothingLeft(ctx)
 	}, SpecTimeout(whyTimeout))
-
-	It("gives up a probe pod into which something was injected", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		shell(ctx, w.words(`kubectl label ns NS podknock-e2e-inject=yes
-kubectl apply -f - <<'END'
-apiVersion: admissionregistration.k8s.io/v1
-kind: MutatingAdmissionPolicy
-metadata: {name: NS}
-spec:
-  failurePolicy: Fail
-  reinvocationPolicy: Never
-  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
-  matchConditions: [{name: probe, expression: 'has(object.metadata.labels) && "podknock.dev/run" in object.metadata.labels'}]
-  mutations:
-  - patchType: JSONPatch
-    jsonPatch:
-      expression: '[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{name: "injected", image: object.spec.containers[0].image}}]'
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: MutatingAdmissionPolicyBinding
-metadata: {name: NS}
-spec: {policyName: NS, matchResources: {namespaceSelector: {matchLabels: {podknock-e2e-inject: "yes"}}}}
-END`))
-		DeferCleanup(func(ctx SpecContext) {
-			shell(ctx, w.words("kubectl delete mutatingadmissionpolicy,mutatingadmissionpolicybinding NS"))
-		}, NodeTimeout(time.Minute))
-		w.apply(ctx, &whyCase{manifests: whyPair})
-		Eventually(ctx, func(g Gomega) {
-			answer := askWhy(ctx, kubeconfig, w.words("NS/web"), w.words("NS/db:5432"), "--yes", "--expect", "connected")
-			g.Expect(answer.code).To(Equal(runner.ExitInconclusive))
-			g.Expect(strings.Join(answer.report.Unknown, "\n")).To(ContainSubstring("it has 2 containers instead of 1"))
-			g.Expect(answer.causes()).To(Equal([]string{"test"}))
-		}).WithTimeout(time.Minute).WithPolling(time.Second).Should(Succeed())
-		expectNothingLeft(ctx)
-	}, SpecTimeout(whyTimeout))
-
-	It("needs no more than the rights of its documented roles", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		roles, err := os.ReadFile("../runner/why/role.yaml")
-		Expect(err).NotTo(HaveOccurred())
-		shell(ctx, w.words("kubectl apply -n NS -f - <<'END'\n"+string(roles)+`
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: asker, namespace: NS}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: asker, namespace: NS}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: podknock-why}
-subjects: [{kind: ServiceAccount, namespace: NS, name: asker}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: NS}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: podknock-why}
-subjects: [{kind: ServiceAccount, namespace: NS, name: asker}]
-END`))
-		DeferCleanup(func(ctx SpecContext) {
-			shell(ctx, w.words("kubectl delete clusterrolebinding NS; kubectl delete clusterrole podknock-why"))
-		}, NodeTimeout(time.Minute))
-		w.apply(ctx, &whyCase{manifests: whyPair + whyPolicy("NS", "db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}]}`)})
-		asker := kubeconfigOf(ctx, w.namespace, "asker")
-		for _, how := range [][]string{{"--static"}, {"--yes"}, {"--yes", "--ephemeral"}} {
-			answer := askWhy(ctx, asker, append([]string{w.words("NS/web"), w.words("svc/NS/db"), "--expect", "connected"}, how...)...)
-			Expect(answer.code).To(BeZero(), "%v", how)
-			Expect(strings.Join(answer.report.Unknown, "\n")).NotTo(ContainSubstring("could not be read"))
-		}
-		// With a disagreement a policy of its own is tried too.
-		w.onNodes(ctx, &whyCase{node: letThrough})
-		shell(ctx, w.words("kubectl delete networkpolicy -n NS db; kubectl apply -f - <<'END'\n"+whyPolicy("NS", "deny", denyIngress)+"\nEND"))
-		Eventually(ctx, func(g Gomega) {
-			answer := askWhy(ctx, asker, w.words("NS/web"), w.words("svc/NS/db"), "--yes")
-			g.Expect(answer.code).To(Equal(runner.ExitMismatch))
-			g.Expect(strings.Join(answer.report.Unknown, "\n")).NotTo(ContainSubstring("forbidden"))
-		}).WithTimeout(time.Minute).WithPolling(time.Second).Should(Succeed())
-		expectNothingLeft(ctx)
-	}, SpecTimeout(whyTimeout))
 })
-
-// kubeconfigOf is a kubeconfig with the rights of a ServiceAccount.
-func kubeconfigOf(ctx context.Context, namespace, name string) string {
-	GinkgoHelper()
-	token, err := clientset.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	config, err := clientcmd.LoadFromFile(kubeconfig)
-	Expect(err).NotTo(HaveOccurred())
-	current := config.Contexts[config.CurrentContext]
-	user := config.AuthInfos[current.AuthInfo].DeepCopy()
-	user.ClientCertificate, user.ClientKey, user.ClientCertificateData, user.ClientKeyData, user.Token = "", "", nil, nil, token.Status.Token
-	config.AuthInfos[current.AuthInfo] = user
-	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
-	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
-	return path
-}

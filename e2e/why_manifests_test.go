@@ -19,6 +19,12 @@ spec:
   terminationGracePeriodSeconds: 0
   containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none]}]
 ---`
+	otherService = `
+apiVersion: v1
+kind: Service
+metadata: {name: client, namespace: OTHER}
+spec: {selector: {app: client}, ports: [{port: 80, targetPort: 8080}]}
+---`
 	hostClient = `
 apiVersion: v1
 kind: Pod
@@ -215,7 +221,11 @@ func webWithOtherDNS(ctx context.Context, w *whyWorld) {
 // adminPolicy makes a policy of another API when its kind is there.
 func adminPolicy(ctx context.Context, w *whyWorld) {
 	shell(ctx, "kubectl wait --for=condition=Established crd/ciliumnetworkpolicies.cilium.io --timeout=20s")
-	shell(ctx, w.words("kubectl apply -f - <<'END'\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: db, namespace: NS}\nspec: {endpointSelector: {matchLabels: {\"k8s:app\": db}}, ingress: [{}]}\nEND"))
+	w.add(ctx, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: db, namespace: NS}
+spec: {endpointSelector: {matchLabels: {"k8s:app": db}}, ingress: [{}]}`)
 	DeferCleanup(func(ctx SpecContext) { shell(ctx, "kubectl delete crd ciliumnetworkpolicies.cilium.io --timeout=90s") }, NodeTimeout(whyTimeout))
 }
 
@@ -246,7 +256,7 @@ func virtualNode(ctx context.Context, _ *whyWorld) {
 
 // laterAgent starts something that looks like the network's agent, after the pods.
 func laterAgent(ctx context.Context, w *whyWorld) {
-	shell(ctx, w.words(`kubectl apply -f - <<'END'
+	w.add(ctx, `
 apiVersion: apps/v1
 kind: DaemonSet
 metadata: {name: calico-node, namespace: OTHER}
@@ -256,7 +266,6 @@ spec:
     metadata: {labels: {k8s-app: calico-node}}
     spec:
       terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none]}]
-END
-kubectl rollout status -n OTHER ds/calico-node --timeout=90s`))
+      containers: [{name: app, image: IMAGE, args: [serve, -listen, "8080/TCP", -control, none]}]`)
+	shell(ctx, w.words("kubectl rollout status -n OTHER ds/calico-node --timeout=90s"))
 }

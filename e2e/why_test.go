@@ -19,6 +19,7 @@ import (
 
 	"github.com/podknock/podknock/runner/cluster"
 	"github.com/podknock/podknock/runner/diagnose"
+	"github.com/podknock/podknock/runner/report/schema"
 )
 
 var whyLabFlag = flag.String("why-lab", "", "with -kubeconfig: the name of the lab that the kubeconfig is of, for specs that touch its nodes")
@@ -88,6 +89,11 @@ func askWhy(ctx context.Context, kubeconfig string, args ...string) asked {
 	_ = command.Run() // the exit code says what there is to know
 	answer := asked{code: command.ProcessState.ExitCode(), out: out.String(), err: errOut.String(), elapsed: time.Since(begin)}
 	if out.Len() > 0 {
+		var value any
+		Expect(json.Unmarshal(out.Bytes(), &value)).To(Succeed())
+		faults, err := schema.Validate(schema.Diagnosis, value)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(faults).To(BeEmpty(), "what is printed keeps to its schema")
 		Expect(json.Unmarshal(out.Bytes(), &answer.report)).To(Succeed())
 		fmt.Fprintf(GinkgoWriter, "%s\n%s\n", strings.Join(args, " "), diagnose.Text(&answer.report))
 	}
@@ -121,10 +127,16 @@ func shell(ctx context.Context, script string) string {
 	return string(out)
 }
 
-// apply applies manifests and waits for their pods.
+// add applies manifests.
+func (w *whyWorld) add(ctx context.Context, manifests string) {
+	GinkgoHelper()
+	shell(ctx, "kubectl apply -f - <<'END'\n"+w.words(manifests)+"\nEND\n")
+}
+
+// apply applies the manifests of a case and waits for their pods.
 func (w *whyWorld) apply(ctx context.Context, c *whyCase) {
 	GinkgoHelper()
-	shell(ctx, "kubectl apply -f - <<'END'\n"+w.words(c.manifests)+"\nEND\n")
+	w.add(ctx, c.manifests)
 	if !c.unready {
 		shell(ctx, w.words("kubectl wait -n NS --for=condition=Ready pod --all --timeout=90s >&2; kubectl wait -n OTHER --for=condition=Ready pod --all --timeout=90s >&2 || [ -z \"$(kubectl get pod -n OTHER -o name)\" ]"))
 	}
@@ -134,6 +146,14 @@ func (w *whyWorld) apply(ctx context.Context, c *whyCase) {
 func newWorld(ctx context.Context) *whyWorld {
 	GinkgoHelper()
 	return &whyWorld{namespace: newNamespace(ctx, "privileged"), other: newNamespace(ctx, "privileged")}
+}
+
+// worldOf makes the namespaces, applies manifests and waits for their pods.
+func worldOf(ctx context.Context, manifests string) *whyWorld {
+	GinkgoHelper()
+	w := newWorld(ctx)
+	w.apply(ctx, &whyCase{manifests: manifests})
+	return w
 }
 
 // address is the IPv4 address of a pod.

@@ -15,34 +15,30 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-const (
-	// User is whom the agent runs as: a number, so that the kubelet sees that it is not root (runAsNonRoot).
-	User = "65532:65532"
-	// Program is the path of the agent in the image.
-	Program = "/podknock-agent"
-)
+// User is whom programs run as: a number, so that the kubelet sees that it is not root (runAsNonRoot).
+const User = "65532:65532"
 
 // made is when everything in an image was made, as far as it tells.
 var made = time.Unix(0, 0).UTC()
 
-// Image returns an image of the agent's program for Linux on an architecture. release goes into its labels.
-func Image(program []byte, architecture, release string) (v1.Image, error) {
-	image, err := imageOf(program, architecture, release)
+// Image returns an image of a program for Linux on an architecture. release goes into its labels.
+func Image(name Name, program []byte, architecture, release string) (v1.Image, error) {
+	image, err := imageOf(name, program, architecture, release)
 	if err != nil {
-		return nil, fmt.Errorf("make image for %q: %w", architecture, err)
+		return nil, fmt.Errorf("make image of %s for %q: %w", name, architecture, err)
 	}
 	return image, nil
 }
 
-func imageOf(program []byte, architecture, release string) (v1.Image, error) {
-	layer, err := layerOf(program)
+func imageOf(name Name, program []byte, architecture, release string) (v1.Image, error) {
+	layer, err := layerOf(name, program)
 	if err != nil {
 		return nil, err
 	}
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err := mutate.Append(base, mutate.Addendum{
 		Layer:   layer,
-		History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "COPY podknock-agent " + Program},
+		History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "COPY " + string(name) + " " + name.Path()},
 	})
 	if err != nil {
 		return nil, err
@@ -59,9 +55,9 @@ func imageOf(program []byte, architecture, release string) (v1.Image, error) {
 	config.Config = v1.Config{
 		User:       User,
 		WorkingDir: "/",
-		Entrypoint: []string{Program},
+		Entrypoint: []string{name.Path()},
 		Labels: map[string]string{
-			"org.opencontainers.image.title":    "podknock-agent",
+			"org.opencontainers.image.title":    string(name),
 			"org.opencontainers.image.source":   "https://github.com/podknock/podknock",
 			"org.opencontainers.image.licenses": "Apache-2.0",
 			"org.opencontainers.image.version":  release,
@@ -71,11 +67,11 @@ func imageOf(program []byte, architecture, release string) (v1.Image, error) {
 }
 
 // layerOf returns a layer that holds the program and nothing else.
-func layerOf(program []byte) (v1.Layer, error) {
+func layerOf(name Name, program []byte) (v1.Layer, error) {
 	var files bytes.Buffer
 	archive := tar.NewWriter(&files)
 	if err := archive.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: Program[1:], Mode: 0o555, Size: int64(len(program)), ModTime: made, Format: tar.FormatUSTAR,
+		Typeflag: tar.TypeReg, Name: string(name), Mode: 0o555, Size: int64(len(program)), ModTime: made, Format: tar.FormatUSTAR,
 	}); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ const (
 var compiled = sync.OnceValues(func() (map[string][]byte, error) {
 	programs := make(map[string][]byte)
 	for _, architecture := range images.Architectures() {
-		program, err := images.Compile(context.Background(), "", architecture, testRelease)
+		program, err := images.Compile(context.Background(), "", images.Agent, architecture, testRelease)
 		if err != nil {
 			return nil, err
 		}
@@ -47,15 +47,15 @@ func imageFor(t *testing.T, architecture string) v1.Image {
 	g := NewWithT(t)
 	programs, err := compiled()
 	g.Expect(err).NotTo(HaveOccurred())
-	image, err := images.Image(programs[architecture], architecture, testRelease)
+	image, err := images.Image(images.Agent, programs[architecture], architecture, testRelease)
 	g.Expect(err).NotTo(HaveOccurred())
 	return image
 }
 
 func TestCompileSaysWhatFailed(t *testing.T) {
 	g := NewWithT(t)
-	_, err := images.Compile(t.Context(), "", "abacus", testRelease)
-	g.Expect(err).To(MatchError(And(HavePrefix(`compile agent for "abacus": `), ContainSubstring("unsupported GOOS/GOARCH pair linux/abacus"))))
+	_, err := images.Compile(t.Context(), "", images.Agent, "abacus", testRelease)
+	g.Expect(err).To(MatchError(And(HavePrefix(`compile podknock-agent for "abacus": `), ContainSubstring("unsupported GOOS/GOARCH pair linux/abacus"))))
 }
 
 func TestImage(t *testing.T) {
@@ -198,9 +198,9 @@ func TestTheSameSourcesGiveTheSameBytes(t *testing.T) {
 	archives := make([]bytes.Buffer, 2)
 	for i := range archives {
 		// From another directory of the module, and compiled again.
-		program, err := images.Compile(t.Context(), []string{"..", "build"}[i], "amd64", testRelease)
+		program, err := images.Compile(t.Context(), []string{"..", "build"}[i], images.Agent, "amd64", testRelease)
 		g.Expect(err).NotTo(HaveOccurred())
-		image, err := images.Image(program, "amd64", testRelease)
+		image, err := images.Image(images.Agent, program, "amd64", testRelease)
 		g.Expect(err).NotTo(HaveOccurred())
 		index, err := images.Index(image)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -217,11 +217,11 @@ func TestDockerfileGivesTheSame(t *testing.T) {
 	_, final, found := strings.Cut(string(text), "\nFROM scratch\n")
 	g.Expect(found).To(BeTrue(), "the last stage begins with nothing")
 	copies := regexp.MustCompile(`(?m)^COPY .*$`).FindAllString(final, -1)
-	g.Expect(copies).To(Equal([]string{"COPY --from=build --chmod=0555 /podknock-agent " + images.Program}), "nothing but the program")
+	g.Expect(copies).To(Equal([]string{"COPY --from=build --chmod=0555 /podknock-agent " + images.Agent.Path()}), "nothing but the program")
 	g.Expect(final).NotTo(MatchRegexp(`(?m)^(RUN|ADD|ENV|CMD|VOLUME|EXPOSE|HEALTHCHECK) `))
 	g.Expect(final).To(ContainSubstring("\nUSER " + images.User + "\n"))
 	g.Expect(final).To(ContainSubstring("\nWORKDIR /\n"))
-	g.Expect(final).To(ContainSubstring(`ENTRYPOINT ["` + images.Program + `"]`))
+	g.Expect(final).To(ContainSubstring(`ENTRYPOINT ["` + images.Agent.Path() + `"]`))
 
 	config, err := imageFor(t, "amd64").ConfigFile()
 	g.Expect(err).NotTo(HaveOccurred())

@@ -46,7 +46,7 @@ func ReadProgram(path string) (AgentProgram, error) {
 	if err != nil {
 		return wrong("it was not built by Go")
 	}
-	if info.Path != agentPackage {
+	if info.Path != Agent.packagePath() {
 		return wrong(fmt.Sprintf("it is %s, not podknock-agent", info.Path))
 	}
 	settings := map[string]string{}
@@ -115,7 +115,7 @@ func InSources(dir string) bool {
 func CompilePrograms(ctx context.Context, dir, release string) ([]AgentProgram, error) {
 	var programs []AgentProgram
 	for _, architecture := range Architectures() {
-		content, err := Compile(ctx, dir, architecture, release)
+		content, err := Compile(ctx, dir, Agent, architecture, release)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +133,7 @@ func Multi(programs []AgentProgram, release string) (v1.ImageIndex, error) {
 			return nil, fmt.Errorf("make image: %q and %q are both for %s: one is enough", other, program.From, program.Architecture)
 		}
 		taken[program.Architecture] = program.From
-		image, err := Image(program.Content, program.Architecture, release)
+		image, err := Image(Agent, program.Content, program.Architecture, release)
 		if err != nil {
 			return nil, err
 		}

@@ -15,12 +15,15 @@ const LabelRun = "podknock.dev/run"
 
 // naming gives the objects of a scenario their names in the cluster. Without a tenant that is [scenarios.Naming]; with one, everything lives
 // in the tenant's namespace beside pods that are not ours: then pods and policies carry the run's id in their names, and policies select
-// pods of this run and scenario only.
+// pods of this run and scenario only. In namespaces of a reserve Services have names that no other has had: DNS servers remember those of the
+// scenario before.
 type naming struct {
 	scenarios.Naming
 	run      string
 	scenario *scenarios.Scenario
 	tenant   string
+	// reserved says that the namespaces are of a reserve.
+	reserved bool
 }
 
 func newNaming(run, tenant string, scenario *scenarios.Scenario) (naming, error) {
@@ -45,6 +48,11 @@ func (n naming) namespace(name string) string {
 // topology is everything to create.
 func (n naming) topology() scenarios.Topology {
 	topology := n.Topology()
+	if n.reserved {
+		for i := range topology.Services {
+			topology.Services[i].Name = n.unique(topology.Services[i].Name)
+		}
+	}
 	if n.tenant == "" {
 		return topology
 	}
@@ -62,7 +70,7 @@ func (n naming) topology() scenarios.Topology {
 	return topology
 }
 
-// unique is the name of an object in a tenant's namespace: the last part of the name that its namespace would have, with its own in front.
+// unique is the name of an object in a namespace that is not the scenario's alone: the last part of the name that its namespace would have, with its own in front.
 func (n naming) unique(name string) string {
 	const room = 63
 	suffix := "-pk-" + n.run + "-" + n.scenario.Metadata.Name
@@ -70,7 +78,7 @@ func (n naming) unique(name string) string {
 		return name + suffix
 	}
 	// The name of a namespace of this scenario ends in a hash of run, scenario and name.
-	suffix = n.Namespace(n.scenario.Namespaces[0].Name)
+	suffix = n.In(nil).Namespace(n.scenario.Namespaces[0].Name)
 	suffix = "-pk-" + n.run + suffix[len(suffix)-9:]
 	return name[:min(len(name), room-len(suffix))] + suffix
 }
@@ -105,10 +113,11 @@ func (n naming) policyRef(ref scenarios.Ref) (namespace, name string) {
 
 // hostName is the name that a source resolves.
 func (n naming) hostName(endpoint scenarios.Endpoint) string {
-	if n.tenant == "" || endpoint.Kind != scenarios.EndpointServiceName {
+	if endpoint.Kind != scenarios.EndpointServiceName || n.tenant == "" && !n.reserved {
 		return n.HostName(endpoint)
 	}
-	return n.unique(endpoint.Name) + "." + n.tenant + ".svc"
+	i := slices.IndexFunc(n.scenario.Services, func(s scenarios.Service) bool { return s.Name == endpoint.Name })
+	return n.unique(endpoint.Name) + "." + n.namespace(n.scenario.Services[i].Namespace) + ".svc"
 }
 
 // tenantObstacle says why a scenario cannot happen inside one existing namespace, or is empty.

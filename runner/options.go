@@ -33,6 +33,8 @@ type Options struct {
 	Only []Filter
 	// Tenant is the one namespace of the cluster that everything happens in. Empty means that scenarios get namespaces of their own.
 	Tenant string
+	// Reserve are namespaces of the cluster that scenarios use in turn instead of creating some. Empty means that they create their own.
+	Reserve []string
 	// Keep leaves the objects of the run in the cluster.
 	Keep bool
 	// FailFast begins no further scenario after the first that did not pass.

@@ -58,20 +58,27 @@ const (
 	perSecond = 5000
 )
 
-// Long rounds that do not settle become slower and slower, in case it is the knocking itself that the cluster has no time for.
+// Rounds that do not become what is expected follow each other more and more slowly: a step that fails would keep the cluster busy for nothing, and
+// it may be the knocking itself that the cluster has no time for. As many in a row are made at full pace, and the pace falls to a quarter.
 const (
-	patience   = 4
+	patience   = 6
 	maxSlowing = 4
 )
 
-// spread is the time over which the attempts of a round with so many packets are begun. Rounds are numbered from 0 in each step.
-func (p pace) spread(packets, number int) time.Duration {
+// slowing is how many times as long rounds take after so many in a row that were not as expected.
+func slowing(differing int) time.Duration {
+	return time.Duration(min(1+max(0, differing-patience)/2, maxSlowing))
+}
+
+// spread is the time over which the attempts of a round with so many packets are begun.
+func (p pace) spread(packets, differing int) time.Duration {
 	if packets <= burst {
 		return 0
 	}
-	slowing := min(1+max(0, number-patience), maxSlowing)
-	return time.Duration(packets) * time.Second / perSecond * time.Duration(slowing)
+	return time.Duration(packets) * time.Second / perSecond * slowing(differing)
 }
 
-// next is the time from the start of a round to that of the next.
-func (p pace) next(spread time.Duration) time.Duration { return max(p.spacing, spread) }
+// next is the time from the start of a round to that of the next one.
+func (p pace) next(packets, differing int) time.Duration {
+	return max(p.spacing*slowing(differing), p.spread(packets, differing))
+}

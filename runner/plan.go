@@ -119,6 +119,9 @@ func obstacle(scenario *scenarios.Scenario, options Options) string {
 	if options.Tenant != "" {
 		return tenantObstacle(scenario)
 	}
+	if len(options.Reserve) > 0 {
+		return reserveObstacle(scenario, len(options.Reserve))
+	}
 	return ""
 }
 

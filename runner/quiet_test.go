@@ -22,13 +22,14 @@ func TestQuietWavesHaveNoNetworkTwice(t *testing.T) {
 	g.Expect(quietWaves(aims, nil, network)).To(BeEmpty())
 }
 
-func TestRoundsOfManyCellsAreSpreadAndBecomeSlower(t *testing.T) {
+func TestRoundsOfManyPacketsAreSpreadAndRoundsThatDifferBecomeSlower(t *testing.T) {
 	g := NewWithT(t)
 	pace := pace{}.withDefaults()
-	g.Expect(pace.spread(burst, 100)).To(BeZero(), "a burst is harmless, however often")
-	g.Expect(pace.next(0)).To(Equal(pace.spacing))
+	g.Expect(pace.spread(burst, 0)).To(BeZero(), "a burst is harmless")
 	g.Expect(pace.spread(10000, 0)).To(Equal(2 * time.Second))
-	g.Expect(pace.spread(10000, patience+1)).To(Equal(4 * time.Second))
-	g.Expect(pace.spread(10000, 1000)).To(Equal(maxSlowing * 2 * time.Second))
-	g.Expect(pace.next(4 * time.Second)).To(Equal(4 * time.Second))
+	g.Expect(pace.spread(10000, patience+2)).To(Equal(4 * time.Second))
+	g.Expect(pace.next(burst, patience)).To(Equal(pace.spacing))
+	g.Expect(pace.next(burst, patience+2)).To(Equal(2 * pace.spacing))
+	g.Expect(pace.next(burst, 1000)).To(Equal(maxSlowing * pace.spacing))
+	g.Expect(pace.next(10000, 0)).To(Equal(2 * time.Second))
 }

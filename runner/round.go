@@ -29,7 +29,7 @@ const maxOverlap = 6
 // rounds asks about the cells again and again until take says that it is enough or the bound has passed. Rounds start at the pace and
 // overlap; take gets each whole round in the order of their starts. Rounds under way are given up then. About so many packets make a round, if
 // all is as expected.
-func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int, bound time.Time, take func(round) (enough bool)) {
+func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int, bound time.Time, take func(round) (agrees, enough bool)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
@@ -41,7 +41,7 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int,
 	waiting := map[int]round{}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	begun, taken := 0, 0
+	begun, taken, differing := 0, 0, 0
 	due := false
 	overlap := maxOverlap
 	switch {
@@ -55,7 +55,7 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int,
 		if due && begun-taken < overlap {
 			r := round{number: begun, start: time.Now()}
 			begun++
-			spread := l.options.pace.spread(packets, r.number)
+			spread := l.options.pace.spread(packets, differing)
 			underWay.Go(func() {
 				r.table = l.ask(askCtx, aims, cells, l.roundTiming(), spread)
 				select {
@@ -64,7 +64,7 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int,
 				}
 			})
 			due = false
-			timer.Reset(l.options.pace.next(spread))
+			timer.Reset(l.options.pace.next(packets, differing))
 		}
 		select {
 		case <-ctx.Done():
@@ -79,8 +79,12 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, packets int,
 			for next, ok := waiting[taken]; ok; next, ok = waiting[taken] {
 				delete(waiting, taken)
 				taken++
-				if take(next) {
+				agrees, enough := take(next)
+				if enough {
 					return
+				}
+				if differing++; agrees {
+					differing = 0
 				}
 			}
 			if taken == begun && !time.Now().Before(bound) {

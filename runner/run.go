@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -84,13 +85,14 @@ type run struct {
 // runAll runs the scenarios, as many at once as the options allow, and returns when their probe pods are gone.
 func (r *run) runAll(ctx context.Context) {
 	var own *canaries
-	if r.options.Tenant == "" && !r.crowded() {
+	if r.options.Tenant == "" && len(r.options.Reserve) == 0 && !r.crowded() {
 		own = newCanaries(r.cluster, r.options)
 		defer own.close()
 	}
 	waiting := newPool(r.plan)
 	pods := semaphore.NewWeighted(int64(r.options.MaxPods))
 	places := semaphore.NewWeighted(int64(r.options.Parallel))
+	namespaces := newReserve(r.options.Reserve)
 	var all sync.WaitGroup
 	defer all.Wait()
 	for {
@@ -111,12 +113,23 @@ func (r *run) runAll(ctx context.Context) {
 			pods.Release(weight)
 			continue
 		}
+		planned, taken, err := r.settleInReserve(ctx, planned, namespaces)
+		if err != nil {
+			r.finished(i, notBegun(&r.plan.Scenarios[i], explain(ctx, err)), err)
+			places.Release(1)
+			pods.Release(weight)
+			continue
+		}
 		all.Go(func() {
 			lane := newLane(r.cluster, r.options, planned)
 			lane.canaries, lane.crowded = own, r.crowded()
-			lane = r.runInTurn(ctx, waiting, i, lane)
+			lane = r.runInTurn(ctx, waiting, i, planned, lane)
 			places.Release(1)
-			lane.tidy(ctx)
+			if lane.tidy(ctx) == nil {
+				namespaces.give(taken)
+			} else {
+				namespaces.lose(taken)
+			}
 			pods.Release(weight)
 		})
 	}
@@ -131,6 +144,27 @@ func (r *run) crowded() bool {
 		most = max(most, r.plan.Scenarios[i].Pods)
 	}
 	return r.cluster.Streams() < min(all, max(most, r.options.MaxPods))
+}
+
+// notBegun is the result of a scenario of which nothing was carried out.
+func notBegun(planned *Planned, err error) *ScenarioResult {
+	return &ScenarioResult{
+		Name: planned.Scenario.Metadata.Name, Suite: planned.Suite, File: planned.File, About: planned.Scenario.About,
+		Mark: MarkError, Error: err.Error(), Start: time.Now().UTC(), Pods: []PodResult{}, Steps: []StepResult{},
+	}
+}
+
+// settleInReserve moves a scenario into namespaces of the reserve, if there is one, and says which.
+func (r *run) settleInReserve(ctx context.Context, planned *Planned, namespaces *reserve) (moved *Planned, taken []string, err error) {
+	if len(r.options.Reserve) == 0 {
+		return planned, nil, nil
+	}
+	taken, err = namespaces.take(ctx, len(ownNamespaces(planned.Scenario)))
+	if err != nil {
+		return nil, nil, err
+	}
+	moved, err = planned.inNamespaces(r.options, taken)
+	return moved, taken, err
 }
 
 func (r *run) isStopped() bool {
@@ -224,31 +258,34 @@ func (r *run) cleanUp(ctx context.Context) CleanUp {
 }
 
 // tidy deletes what the scenario created, so that the next one has room, and returns when its pods are gone. What fails here, the clean-up of
-// the run does again and reports.
-func (l *lane) tidy(ctx context.Context) {
+// the run does again and reports; a namespace of the reserve with something in it is not given to the next scenario.
+func (l *lane) tidy(ctx context.Context) error {
 	if l.options.Keep {
-		return
+		return errKept
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.options.CleanUpTimeout)
 	defer cancel()
-	var all sync.WaitGroup
+	var all errgroup.Group
 	for ref := range l.alive {
 		switch {
 		case !isNamespace(ref) && l.podObject(ref.Name).AmongOthers:
 			object := l.podObject(ref.Name)
-			all.Go(func() { _ = l.cluster.DeletePod(ctx, object.Meta.Namespace, object.Meta.Name) })
+			all.Go(func() error { return l.cluster.DeletePod(ctx, object.Meta.Namespace, object.Meta.Name) })
 		case isNamespace(ref) && l.ownsNamespace(ref.Name):
 			name := l.book.naming.namespace(ref.Name)
-			all.Go(func() { _ = l.cluster.DeleteNamespace(ctx, name, false) })
+			all.Go(func() error { return l.cluster.DeleteNamespace(ctx, name, false) })
 		}
 	}
 	for policy := range l.applied {
 		if l.options.Tenant != "" {
-			all.Go(func() { _ = l.cluster.DeletePolicy(ctx, policy.namespace, policy.name) })
+			all.Go(func() error { return l.cluster.DeletePolicy(ctx, policy.namespace, policy.name) })
 		}
 	}
-	all.Wait()
+	return all.Wait()
 }
+
+// errKept says that everything was to stay.
+var errKept = errors.New("it was kept")
 
 func (l *lane) ownsNamespace(name string) bool {
 	if l.options.Tenant != "" {

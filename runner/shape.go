@@ -11,10 +11,11 @@ import (
 
 // shapeOf is equal for scenarios that can run on one topology in turn: it is everything that is created for them but for the policies, with the
 // names of namespaces as the scenarios have them. It is empty for a scenario that needs a topology of its own: one whose steps change more than
-// policies, that does not prove every way before its first policy, or whose objects somebody wants to look at afterwards.
+// policies, that does not prove every way before its first policy, whose namespaces are of a reserve, or whose objects somebody wants to look at
+// afterwards.
 func shapeOf(planned *Planned, expansion *scenarios.Expansion, options Options) (string, error) {
 	scenario := planned.Scenario
-	if options.Tenant != "" || options.Keep || len(options.Only) > 0 || changesTopology(scenario) || !provesAllAtFirst(expansion) {
+	if options.Tenant != "" || len(options.Reserve) > 0 || options.Keep || len(options.Only) > 0 || changesTopology(scenario) || !provesAllAtFirst(expansion) {
 		return "", nil
 	}
 	given := map[string]string{}

@@ -170,7 +170,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
-		w.rounds(ctx, w.aims, w.cells, w.packets(), bound, func(r round) bool {
+		w.rounds(ctx, w.aims, w.cells, w.packets(), bound, func(r round) (agrees, enough bool) {
 			w.settled.Rounds++
 			w.last = r
 			agreed := history.add(r, w.hopeful())
@@ -180,16 +180,16 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 			if !settling.add(r.start, agreed) {
 				if givenUp := !agreed && w.hopeless(number, r.start.Sub(history.still)); givenUp {
 					bound = time.Now()
-					return true
+					return false, true
 				}
-				return false
+				return agreed, false
 			}
 			w.settled.How = SettledAsExpected
 			if w.hint != nil && w.hint.byCanary() {
 				w.settled.How = SettledByCanary
 			}
 			w.settled.Waited = settling.first.Sub(w.changed)
-			return true
+			return true, true
 		})
 		if err := context.Cause(ctx); err != nil {
 			return err

@@ -14,8 +14,7 @@ import (
 
 // runInTurn runs a scenario in its lane, and then others of its shape on the same topology, as long as that is as good as new and any wait. It
 // returns the lane of the last one, whose topology is still there.
-func (r *run) runInTurn(ctx context.Context, waiting *pool, scenario int, l *lane) *lane {
-	planned := &r.plan.Scenarios[scenario]
+func (r *run) runInTurn(ctx context.Context, waiting *pool, scenario int, planned *Planned, l *lane) *lane {
 	for {
 		result, err := l.run(ctx, planned)
 		if l.after != "" && (l.tainted || result.Counts.Fail > 0) && ctx.Err() == nil {

@@ -11,42 +11,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/podknock/podknock/scenarios/internal/manifest"
 	"github.com/podknock/podknock/scenarios/internal/strict"
 	"github.com/podknock/podknock/scenarios/policy"
 )
 
-// The only API version of a policy, and the kinds that hold some.
+// The kinds that hold policies.
 const (
-	policyAPIVersion = "networking.k8s.io/v1"
-	policyKind       = "NetworkPolicy"
-	policyListKind   = "NetworkPolicyList"
-	listKind         = "List"
+	policyListKind = "NetworkPolicyList"
+	listKind       = "List"
 )
-
-// policyDocument is a NetworkPolicy as a user writes it or as kubectl prints it.
-type policyDocument struct {
-	APIVersion string                         `json:"apiVersion,omitempty"`
-	Kind       string                         `json:"kind,omitempty"`
-	Metadata   policyMetadata                 `json:"metadata,omitempty"`
-	Spec       networkingv1.NetworkPolicySpec `json:"spec,omitempty"`
-	Status     strict.Ignored                 `json:"status,omitempty"`
-}
-
-// policyMetadata is the part of a policy's metadata that an author decides. What the API server fills in is skipped, so that the output of
-// `kubectl get -o yaml` can be used as it is.
-type policyMetadata struct {
-	Name              string            `json:"name,omitempty"`
-	Namespace         string            `json:"namespace,omitempty"`
-	Labels            map[string]string `json:"labels,omitempty"`
-	Annotations       map[string]string `json:"annotations,omitempty"`
-	CreationTimestamp strict.Ignored    `json:"creationTimestamp,omitempty"`
-	Generation        strict.Ignored    `json:"generation,omitempty"`
-	ManagedFields     strict.Ignored    `json:"managedFields,omitempty"`
-	OwnerReferences   strict.Ignored    `json:"ownerReferences,omitempty"`
-	ResourceVersion   strict.Ignored    `json:"resourceVersion,omitempty"`
-	SelfLink          strict.Ignored    `json:"selfLink,omitempty"`
-	UID               strict.Ignored    `json:"uid,omitempty"`
-}
 
 // readPolicies reads the policies of all steps, in place and from files.
 func (l *loading) readPolicies() {
@@ -151,20 +125,20 @@ func (l *loading) readPolicy(decoder *strict.Decoder, node *strict.Node, at stri
 			decoder.ReportAt(problem.Position, strict.Key(at, "spec"), "%s", problem.Message)
 		}
 	}
-	var document policyDocument
+	var document manifest.NetworkPolicy
 	foreign := decoder.Foreign
 	decoder.Foreign = true
 	decoder.Decode(node, at, &document)
 	decoder.Foreign = foreign
-	if document.Kind != policyKind && (document.Kind != "" || !inPlace) {
+	if document.Kind != manifest.PolicyKind && (document.Kind != "" || !inPlace) {
 		decoder.Report(strict.Key(at, "kind"), "the kind is %q: only a NetworkPolicy can be applied", document.Kind)
 		return networkingv1.NetworkPolicy{}, false
 	}
-	if document.APIVersion != policyAPIVersion && (document.APIVersion != "" || !inPlace) {
-		decoder.Report(strict.Key(at, "apiVersion"), "the version is %q: write %s", document.APIVersion, policyAPIVersion)
+	if document.APIVersion != manifest.PolicyAPIVersion && (document.APIVersion != "" || !inPlace) {
+		decoder.Report(strict.Key(at, "apiVersion"), "the version is %q: write %s", document.APIVersion, manifest.PolicyAPIVersion)
 	}
 	result := networkingv1.NetworkPolicy{
-		TypeMeta: metav1.TypeMeta{APIVersion: policyAPIVersion, Kind: policyKind},
+		TypeMeta: metav1.TypeMeta{APIVersion: manifest.PolicyAPIVersion, Kind: manifest.PolicyKind},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: document.Metadata.Name, Namespace: document.Metadata.Namespace,
 			Labels: document.Metadata.Labels, Annotations: document.Metadata.Annotations,

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/podknock/podknock/scenarios/internal/manifest"
 	"github.com/podknock/podknock/scenarios/internal/schemagen"
 )
 
@@ -50,7 +51,7 @@ func generateSchema() ([]byte, error) {
 			}}
 		},
 		reflect.TypeFor[Apply](): func() schema {
-			return schema{"anyOf": []schema{{"type": "string"}, generator.Of(reflect.TypeFor[policyDocument]())}}
+			return schema{"anyOf": []schema{{"type": "string"}, generator.Of(reflect.TypeFor[manifest.NetworkPolicy]())}}
 		},
 		reflect.TypeFor[LabelChange](): func() schema {
 			return schema{"type": "object", "minProperties": 1, "additionalProperties": schema{"type": []string{"string", "null"}}}

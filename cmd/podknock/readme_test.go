@@ -67,6 +67,7 @@ func TestTheReadmeNamesCommandsThatExist(t *testing.T) {
 		g.Expect(command.Name()).To(Equal(line[1]))
 		for _, word := range strings.Fields(line[2]) {
 			if name, isFlag := strings.CutPrefix(word, "--"); isFlag {
+				name, _, _ = strings.Cut(name, "=")
 				g.Expect(command.Flag(name)).NotTo(BeNil(), "%s of %s", word, line[0])
 			}
 		}

@@ -61,7 +61,7 @@ func newRootCommand(program string) *cobra.Command {
 	root.AddCommand(
 		newRunCommand(), newVerifyCommand(), newWhyCommand(), newCleanUpCommand(),
 		newLintCommand(), newEvalCommand(), newGenerateCommand(),
-		newListCommand(), newShowCommand(), newHistoryCommand(), newImageCommand(), newVersionCommand(),
+		newListCommand(), newShowCommand(), newHistoryCommand(), newManifestsCommand(), newImageCommand(), newVersionCommand(),
 	)
 	return root
 }

@@ -24,10 +24,11 @@ type runFlags struct {
 	pods       *podFlags
 	outputs    *outputFlags
 	series     *seriesFlags
+	policies   *fromPolicies
 
 	parallel, maxPods, streams                     int
 	timeout, settleTimeout, startTimeout, deadline time.Duration
-	only                                           []string
+	only, reserve                                  []string
 	channel                                        string
 	dryRun, keep, failFast                         bool
 }
@@ -38,17 +39,20 @@ func newRunCommand() *cobra.Command {
 		Short: "Run scenarios in a cluster and compare what the wire says with what they expect",
 		Long: "Run scenarios: create probe pods, apply the policies step by step, have the pods knock on each other, compare every answer with what\n" +
 			"the scenario expects, report, and remove everything that was created. Without an argument the suite \"" + defaultSuite + "\" is run.\n\n" +
+			"With --from-policies scenarios are made of the NetworkPolicies that are live now, as `podknock generate` makes them: every rule is\n" +
+			"proven with probe pods in namespaces of podknock's own. The policies, and the pods that they are for, are read and not touched.\n\n" +
 			howNodesGetTheImage + "\n\n" +
 			"The exit code is 0 if all is as expected, 1 on a mismatch, 2 for a mistake in the command line or a file, 3 if something could not be\n" +
 			"tested or proved nothing, and 4 if something was left behind in the cluster.",
 		Example: "  podknock run\n  podknock run default-deny -o junit --output-file results.xml\n" +
 			"  podknock run egress-external-api --external inside=192.0.2.10 --external outside=203.0.113.10\n" +
-			"  podknock run my-scenario.yaml --only '2/web/mysql:3306'",
+			"  podknock run my-scenario.yaml --only '2/web/mysql:3306'\n  podknock run --from-policies=shop",
 		ValidArgsFunction: completeScenarios,
 	}
 	flags := &runFlags{
 		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command, runInNamespace), pods: addPodFlags(command), outputs: addOutputFlags(command),
-		series: addSeriesFlags(command),
+		series:   addSeriesFlags(command),
+		policies: addFromPolicies(command, "prove the live policies of these namespaces, separated by commas, of all without a value, instead of scenarios"),
 	}
 	set := command.Flags()
 	set.IntVar(&flags.parallel, "parallel", runner.DefaultParallel, "scenarios to run at once")
@@ -59,6 +63,7 @@ func newRunCommand() *cobra.Command {
 	set.DurationVar(&flags.startTimeout, "start-timeout", runner.DefaultStartTimeout, "how long probe pods may take to start")
 	set.DurationVar(&flags.deadline, "deadline", 30*time.Minute, "how long the whole run may take")
 	set.StringArrayVar(&flags.only, "only", nil, "only these cells and their controls, STEP/FROM/TO, where * means all; may be repeated")
+	set.StringSliceVar(&flags.reserve, "reserve", nil, reserveUsage)
 	set.StringVar(&flags.channel, "channel", string(cluster.PortForward), "how agents are reached: port-forward or exec")
 	set.BoolVar(&flags.dryRun, "dry-run", false, "print every object and right that the run needs, and do nothing")
 	set.BoolVar(&flags.keep, "keep", false, "leave everything in the cluster until it expires")
@@ -72,6 +77,11 @@ func newRunCommand() *cobra.Command {
 // runInNamespace is what --namespace means for a run.
 const runInNamespace = "do everything inside this existing namespace, with rights in it alone; scenarios that need more are skipped"
 
+// reserveUsage is what --reserve means.
+const reserveUsage = "namespaces that exist, separated by commas, to use in turn instead of creating some"
+
+var errReserveAndNamespace = errors.New("--reserve and --namespace: name the namespaces of a reserve, or the one namespace of a tenant, not both")
+
 // defaultSuite is run if nothing is named.
 const defaultSuite = "guides"
 
@@ -79,10 +89,13 @@ const defaultSuite = "guides"
 const expiryMargin = 10 * time.Minute
 
 func (f *runFlags) run(command *cobra.Command, arguments []string) error {
-	if len(arguments) == 0 {
+	switch {
+	case f.policies.wanted() && len(arguments) > 0:
+		return fmt.Errorf("--from-policies and %q: prove the live policies, or run scenarios; namespaces are written --from-policies=NAME", arguments[0])
+	case len(arguments) == 0:
 		arguments = []string{defaultSuite}
 	}
-	options, plan, err := f.plan(arguments)
+	options, plan, err := f.plan(command.Context(), arguments)
 	if err != nil {
 		return err
 	}
@@ -152,7 +165,7 @@ func (f *runFlags) carryOut(
 		return failed(explainSilence(config, err))
 	}
 	defer connected.Close()
-	options.Notes = removeExpired(ctx, connected)
+	options.Notes = append(options.Notes, removeExpired(ctx, connected)...)
 	return runner.Run(ctx, connected, plan, options), turn
 }
 
@@ -172,12 +185,12 @@ func removeExpired(ctx context.Context, connected *cluster.Cluster) []string {
 	return notes
 }
 
-// plan loads the scenarios and plans the run.
-func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error) {
+// plan loads the scenarios, or makes them of live policies, and plans the run.
+func (f *runFlags) plan(ctx context.Context, arguments []string) (runner.Options, *runner.Plan, error) {
 	options := runner.Options{
 		Run: runner.NewRunID(), Version: clientVersion(), Parallel: f.parallel, MaxPods: f.maxPods, Timeout: f.timeout,
 		SettleTimeout: f.settleTimeout, StartTimeout: f.startTimeout, Tenant: f.connection.tenant(), Keep: f.keep, FailFast: f.failFast,
-		External: map[string]bool{},
+		External: map[string]bool{}, Reserve: f.reserve,
 	}
 	if err := f.check(); err != nil {
 		return options, nil, err
@@ -203,7 +216,12 @@ func (f *runFlags) plan(arguments []string) (runner.Options, *runner.Plan, error
 		}
 		options.Only = append(options.Only, filter)
 	}
-	found, err := f.scenarios.find(loader, arguments)
+	var found []*scenarios.Scenario
+	if f.policies.wanted() {
+		found, options.Notes, err = f.policies.read(ctx, f.connection, loader)
+	} else {
+		found, err = f.scenarios.find(loader, arguments)
+	}
 	if err != nil {
 		return options, nil, err
 	}
@@ -217,6 +235,8 @@ func (f *runFlags) check() error {
 		return err
 	}
 	switch {
+	case len(f.reserve) > 0 && f.connection.tenant() != "":
+		return errReserveAndNamespace
 	case f.parallel < 1:
 		return fmt.Errorf("--parallel %d: at least 1 scenario has to run at once", f.parallel)
 	case f.maxPods < 1:
@@ -234,7 +254,7 @@ func (f *runFlags) check() error {
 func (f *runFlags) clusterOptions(options runner.Options) (cluster.Options, error) {
 	result := cluster.Options{
 		Run: options.Run, Token: cluster.NewToken(), Owner: ownerName(localUser(), f.connection.configuredUser()), Process: cluster.ThisProcess(),
-		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Tenant, Kept: f.keep,
+		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Tenant, Reserve: options.Reserve, Kept: f.keep,
 		Channel: cluster.Channel(f.channel), Streams: f.streams,
 	}
 	return result, f.pods.apply(&result)

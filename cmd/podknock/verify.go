@@ -14,6 +14,7 @@ import (
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/cluster"
+	"github.com/podknock/podknock/runner/history"
 	"github.com/podknock/podknock/runner/report"
 	"github.com/podknock/podknock/runner/verify"
 	"github.com/podknock/podknock/scenarios"
@@ -25,7 +26,9 @@ type verifyFlags struct {
 	connection *connectionFlags
 	pods       *podFlags
 	outputs    *outputFlags
+	series     *seriesFlags
 
+	reserve                                       []string
 	peers                                         int
 	settleTimeout, startTimeout, canary, deadline time.Duration
 	channel, compare, suiteFile                   string
@@ -42,14 +45,16 @@ func newVerifyCommand() *cobra.Command {
 			"hold. Everything happens in namespaces of its own, which are removed at the end.\n\n" +
 			"The exit code is 0 if all that could be tested is enforced, 1 if something is not, or if packets do not pass, 2 for a mistake in the\n" +
 			"command line, 3 if too little could be tested, and 4 if something was left behind in the cluster. With --compare it is 1 too if\n" +
-			"something has become worse.",
+			"something has become worse. With --series it is 1 too if something is worse than in the run before.",
 		Example: "  podknock verify\n  podknock verify -o markdown --output-file before.json\n  podknock verify --compare before.json",
 		Args:    cobra.NoArgs,
 	}
 	flags := &verifyFlags{
 		scenarios: addScenarioFlags(command), connection: addConnectionFlags(command, runInNamespace), pods: addPodFlags(command), outputs: addOutputFlags(command),
+		series: addSeriesFlags(command),
 	}
 	set := command.Flags()
+	set.StringSliceVar(&flags.reserve, "reserve", nil, reserveUsage+"; at least two")
 	set.IntVar(&flags.peers, "peers", verify.DefaultPeers, "other nodes that each node is tested with; with more nodes a sample is taken, and the report says what it may miss")
 	set.StringVar(&flags.compare, "compare", "", "`file` with the JSON of an earlier verification: say what has changed since, regressions first")
 	set.StringSliceVar(&flags.axes, "axis", nil, "test only these axes of the suite, such as several-rules,dns, in up to 3 scenarios each; the stages before it stay")
@@ -71,7 +76,8 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 	}
 	clusterOptions := cluster.Options{
 		Run: options.Runner.Run, Token: cluster.NewToken(), Owner: ownerName(localUser(), f.connection.configuredUser()), Process: cluster.ThisProcess(),
-		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Runner.Tenant, Kept: f.keep, Channel: cluster.Channel(f.channel),
+		Expires: time.Now().Add(f.deadline + expiryMargin), Tenant: options.Runner.Tenant, Reserve: f.reserve, Kept: f.keep,
+		Channel: cluster.Channel(f.channel),
 	}
 	if err := f.pods.apply(&clusterOptions); err != nil {
 		return err
@@ -84,14 +90,16 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 	if err := f.outputs.open(); err != nil {
 		return err
 	}
+	var suite *runner.Report
 	var suiteErr error
+	options.Suite = func(run *runner.Report) { suite = run }
 	if f.suiteFile != "" {
 		file, err := os.Create(f.suiteFile)
 		if err != nil {
 			return fmt.Errorf("--suite-file: %w", err)
 		}
 		defer file.Close()
-		options.Suite = func(run *runner.Report) { suiteErr = report.JSON(file, run) }
+		options.Suite = func(run *runner.Report) { suite, suiteErr = run, report.JSON(file, run) }
 	}
 	ctx, cancel := interruptible(command.Context())
 	defer cancel()
@@ -100,16 +108,18 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 
 	progress := report.NewProgress(command.ErrOrStderr(), len(plan.Scenarios), os.Getenv)
 	options.Runner.Progress = progress.Event
-	result := f.carryOut(ctx, plan, options, clusterOptions)
+	result, turn := f.carryOut(ctx, plan, options, clusterOptions)
+	defer turn.end()
 	progress.Close()
 	if before != nil {
 		comparison := verify.Compare(before, result)
 		result.Comparison = &comparison
 	}
+	err = f.conclude(ctx, command, history.NewVerification(f.series.series, result, suite), result, turn)
 	if suiteErr != nil {
 		return failure{verify.ExitCannotTell, fmt.Errorf("--suite-file: %w", suiteErr)}
 	}
-	return f.conclude(command, result)
+	return err
 }
 
 // plan plans the suite.
@@ -123,6 +133,10 @@ func (f *verifyFlags) plan() (verify.Options, *runner.Plan, error) {
 	}
 	if err := f.check(); err != nil {
 		return options, nil, err
+	}
+	if len(f.reserve) > 0 {
+		// The stages before the suite still have the first one when the suite begins.
+		options.Namespace, options.Runner.Reserve = f.reserve[0], f.reserve[1:]
 	}
 	loader, err := f.scenarios.loader()
 	if err != nil {
@@ -182,7 +196,14 @@ func (f *verifyFlags) before() (*verify.Report, error) {
 
 // check reports values of flags that cannot be meant.
 func (f *verifyFlags) check() error {
+	if err := f.series.check(); err != nil {
+		return err
+	}
 	switch {
+	case len(f.reserve) > 0 && f.connection.tenant() != "":
+		return errReserveAndNamespace
+	case len(f.reserve) == 1:
+		return fmt.Errorf("--reserve %s: name at least two namespaces: one for the first stages and others for the suite", f.reserve[0])
 	case f.peers < 1:
 		return fmt.Errorf("--peers %d: each node needs at least 1 other", f.peers)
 	case f.settleTimeout <= 0 || f.startTimeout <= 0 || f.canary <= 0 || f.deadline <= 0:
@@ -193,23 +214,31 @@ func (f *verifyFlags) check() error {
 	return nil
 }
 
-// carryOut connects and verifies. That there is no cluster is the report's error, so that every output says it.
-func (f *verifyFlags) carryOut(ctx context.Context, plan *runner.Plan, options verify.Options, clusterOptions cluster.Options) *verify.Report {
-	failed := func(err error) *verify.Report {
+// carryOut connects and verifies. That there is no cluster is the report's error, so that every output says it. The turn in the series is the
+// caller's to end.
+func (f *verifyFlags) carryOut(
+	ctx context.Context, plan *runner.Plan, options verify.Options, clusterOptions cluster.Options,
+) (*verify.Report, *seriesTurn) {
+	var turn *seriesTurn
+	failed := func(err error) (*verify.Report, *seriesTurn) {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return verify.NewFailure(options, err)
+		return verify.NewFailure(options, err), turn
 	}
 	config, err := f.connection.config()
 	if err != nil {
 		return failed(err)
 	}
 	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
+	ctx, turn, err = f.series.begin(ctx, config, options.Runner.Run)
+	if err != nil {
+		return failed(err)
+	}
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if apierrors.IsForbidden(err) {
 		if missing, asked := cluster.MissingRights(ctx, config, clusterOptions); asked == nil && len(missing) > 0 {
-			return verify.NewWithoutRights(options, missing)
+			return verify.NewWithoutRights(options, missing), turn
 		}
 	}
 	if err != nil {
@@ -217,18 +246,18 @@ func (f *verifyFlags) carryOut(ctx context.Context, plan *runner.Plan, options v
 	}
 	defer connected.Close()
 	options.Runner.Notes = removeExpired(ctx, connected)
-	return verify.Run(ctx, connected, plan, options)
+	return verify.Run(ctx, connected, plan, options), turn
 }
 
-// conclude writes the report and returns what it means to a script.
-func (f *verifyFlags) conclude(command *cobra.Command, result *verify.Report) error {
+// conclude writes the report, keeps the record of the series, and returns what it means to a script.
+func (f *verifyFlags) conclude(ctx context.Context, command *cobra.Command, record *history.Record, result *verify.Report, turn *seriesTurn) error {
 	err := f.outputs.writeWith(command.OutOrStdout(), func(out io.Writer, format report.Format, options report.Options) error {
 		return report.WriteVerification(out, format, result, options)
 	})
 	if err != nil {
 		return failure{verify.ExitCannotTell, err}
 	}
-	if code := result.ExitCode(); code != exitOK {
+	if code := turn.conclude(ctx, record, command.ErrOrStderr()); code != exitOK {
 		return failure{code: code}
 	}
 	return nil

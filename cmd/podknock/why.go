@@ -67,7 +67,7 @@ func (f *whyFlags) run(command *cobra.Command, arguments []string) error {
 		return err
 	}
 	clusterOptions := cluster.Options{
-		Run: options.Run, Token: cluster.NewToken(), Process: cluster.ThisProcess(), Expires: time.Now().Add(whyExpiry),
+		Run: options.Run, Token: cluster.NewToken(), Process: cluster.ThisProcess(), Expires: time.Now().Add(whyExpiry), Guest: true,
 	}
 	if err := f.pods.apply(&clusterOptions); err != nil {
 		return err
@@ -138,10 +138,11 @@ func (f *whyFlags) ask(ctx context.Context, options why.Options, clusterOptions 
 	clusterOptions.Context, clusterOptions.Owner = f.connection.context(), f.connection.owner(ctx, config)
 	connected, err := cluster.Open(ctx, config, clusterOptions)
 	if err != nil {
-		return nil, explainSilence(config, err)
+		return nil, err
 	}
 	defer connected.Close()
-	return why.Ask(ctx, connected, options)
+	answer, err := why.Ask(ctx, connected, options)
+	return answer, explainSilence(config, err)
 }
 
 func (f *whyFlags) write(out io.Writer, answer *diagnose.Report) error {

@@ -1,6 +1,7 @@
-// Command build makes the images of podknock-agent as OCI archives, one for each architecture and one of all:
+// Command build makes the images of podknock's programs as OCI archives, one for each architecture and one of all:
 //
 //	go run ./images/build -o dist
+//	go run ./images/build -program podknock -architectures amd64 -o dist
 package main
 
 import (
@@ -19,12 +20,25 @@ import (
 	"github.com/podknock/podknock/images"
 )
 
+// order says what to build.
+type order struct {
+	directory string
+	program   images.Name
+	// name is that of the image, whose tag is the release that the program tells.
+	name          string
+	architectures []string
+}
+
 func main() {
-	out := flag.String("o", "dist", "`directory` for the archives")
-	name := flag.String("name", "podknock.dev/agent:dev", "`name` of the image, with its tag")
+	var o order
+	flag.StringVar(&o.directory, "o", "dist", "`directory` for the archives")
+	flag.StringVar((*string)(&o.program), "program", string(images.Agent), "`program`: podknock-agent or podknock")
+	flag.StringVar(&o.name, "name", "podknock.dev/agent:dev", "`name` of the image, with its tag")
+	architectures := flag.String("architectures", strings.Join(images.Architectures(), ","), "`list` of architectures, separated by commas")
 	flag.Parse()
+	o.architectures = strings.Split(*architectures, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := build(ctx, *out, *name, os.Stdout)
+	err := o.build(ctx, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,26 +46,29 @@ func main() {
 	}
 }
 
-// build writes the archives into the directory and says what it wrote. The tag is the release that the agent tells.
-func build(ctx context.Context, directory, name string, says io.Writer) error {
-	_, release, tagged := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+// build writes the archives into the directory and says what it wrote.
+func (o *order) build(ctx context.Context, says io.Writer) error {
+	_, release, tagged := strings.Cut(o.name[strings.LastIndexByte(o.name, '/')+1:], ":")
 	if !tagged || release == "" {
-		return fmt.Errorf("build images: name %q has no tag: write it like podknock.dev/agent:dev", name)
+		return fmt.Errorf("build images: name %q has no tag: write it like podknock.dev/agent:dev", o.name)
 	}
-	if err := os.MkdirAll(directory, 0o755); err != nil {
+	if o.program != images.Agent && o.program != images.Runner {
+		return fmt.Errorf("build images: program %q: write %s or %s", o.program, images.Agent, images.Runner)
+	}
+	if err := os.MkdirAll(o.directory, 0o755); err != nil {
 		return fmt.Errorf("build images: %w", err)
 	}
 	var all []v1.Image
-	for _, architecture := range images.Architectures() {
-		program, err := images.Compile(ctx, "", architecture, release)
+	for _, architecture := range o.architectures {
+		program, err := images.Compile(ctx, "", o.program, architecture, release)
 		if err != nil {
 			return err
 		}
-		image, err := images.Image(program, architecture, release)
+		image, err := images.Image(o.program, program, architecture, release)
 		if err != nil {
 			return err
 		}
-		if err := write(filepath.Join(directory, "podknock-agent-"+architecture+".tar"), name, image, says); err != nil {
+		if err := write(filepath.Join(o.directory, string(o.program)+"-"+architecture+".tar"), o.name, image, says); err != nil {
 			return err
 		}
 		all = append(all, image)
@@ -60,7 +77,7 @@ func build(ctx context.Context, directory, name string, says io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(filepath.Join(directory, "podknock-agent.tar"), name, index, says)
+	return write(filepath.Join(o.directory, string(o.program)+".tar"), o.name, index, says)
 }
 
 func write(path, name string, image mutate.Appendable, says io.Writer) error {

@@ -22,7 +22,14 @@ func (c *Cluster) CleanUp(ctx context.Context) []runner.Leftover {
 	for _, namespace := range c.owners.namespaces() {
 		c.pods.release(namespace, "")
 	}
-	return Remove(ctx, c.client, c.options.Run, c.options.Tenant)
+	if len(c.options.Reserve) == 0 {
+		return Remove(ctx, c.client, c.options.Run, c.options.Tenant)
+	}
+	var leftovers []runner.Leftover
+	for _, name := range c.options.Reserve {
+		leftovers = append(leftovers, removeReserved(ctx, c.client, c.options.Run, name, true)...)
+	}
+	return leftovers
 }
 
 func (o *owners) namespaces() []string {
@@ -43,6 +50,9 @@ func Remove(ctx context.Context, client kubernetes.Interface, run, tenant string
 		r.removeNamespaces(ctx)
 	}
 	r.removeObjects(ctx, tenant)
+	if tenant == "" && len(r.leftovers) == 0 {
+		r.giveBackClaimed(ctx, run)
+	}
 	slices.SortFunc(r.leftovers, func(a, b runner.Leftover) int {
 		return strings.Compare(a.Kind+"/"+a.Namespace+"/"+a.Name, b.Kind+"/"+b.Namespace+"/"+b.Name)
 	})
@@ -140,7 +150,12 @@ func whyStuck(namespace *corev1.Namespace) string {
 
 // removeObjects deletes what the run has in namespaces that are not its own.
 func (r *remover) removeObjects(ctx context.Context, tenant string) {
-	for _, kind := range r.kinds(tenant) {
+	r.removeKinds(ctx, tenant, r.kinds(tenant))
+}
+
+// removeKinds deletes the objects of some kinds.
+func (r *remover) removeKinds(ctx context.Context, tenant string, kinds []kind) {
+	for _, kind := range kinds {
 		var objects []metav1.Object
 		err := retry(ctx, func() (err error) {
 			objects, err = kind.list(ctx)

@@ -40,7 +40,7 @@ const (
 	callsBurst     = 100
 )
 
-// Open begins to watch the run's pods. It fails if the cluster cannot be reached or does not allow that.
+// Open begins to watch the run's pods, unless they are guests. It fails if the cluster cannot be reached or does not allow that.
 func Open(ctx context.Context, config *rest.Config, options Options) (*Cluster, error) {
 	requests := &atomic.Int64{}
 	config = counted(config, requests)
@@ -52,8 +52,19 @@ func Open(ctx context.Context, config *rest.Config, options Options) (*Cluster, 
 		options: options, config: config, client: client, requests: requests, streams: newStreams(options.Streams),
 		owners: owners{refs: map[string]metav1.OwnerReference{}},
 	}
-	if c.pods, err = watchPods(ctx, client, options.Tenant, options.Run); err != nil {
-		return nil, fmt.Errorf("watch pods: %w", err)
+	c.pods = newPodWatch(client, options.Run)
+	if options.Guest {
+		return c, nil
+	}
+	namespaces := options.confined()
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	for _, namespace := range namespaces {
+		if err := c.pods.follow(ctx, namespace); err != nil {
+			c.pods.close()
+			return nil, fmt.Errorf("watch pods: %w", err)
+		}
 	}
 	return c, nil
 }

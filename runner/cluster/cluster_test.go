@@ -27,9 +27,8 @@ func openFake(t *testing.T, objects ...runtime.Object) (*Cluster, *fake.Clientse
 	t.Helper()
 	client := fake.NewClientset(objects...)
 	c := &Cluster{options: testOptions(), client: client, streams: newStreams(0), owners: owners{refs: map[string]metav1.OwnerReference{}}}
-	var err error
-	c.pods, err = watchPods(t.Context(), client, "", c.options.Run)
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	c.pods = newPodWatch(client, c.options.Run)
+	NewWithT(t).Expect(c.pods.follow(t.Context(), "")).To(Succeed())
 	t.Cleanup(c.Close)
 	return c, client
 }

@@ -55,6 +55,24 @@ func (c *Cluster) FixedLabels(order why.Order) map[string]string {
 	return NewDouble(order, c.options, metav1.OwnerReference{}, time.Now()).Labels
 }
 
+// TryDouble asks the API server what a probe pod would be like after admission, and creates nothing.
+func (c *Cluster) TryDouble(ctx context.Context, order why.Order) (*corev1.Pod, error) {
+	owner, ok := c.owners.get(order.Namespace)
+	if !ok {
+		return nil, fmt.Errorf("try pod %q: the namespace %q was not prepared", order.Name, order.Namespace)
+	}
+	pod := NewDouble(order, c.options, owner, time.Now())
+	var made *corev1.Pod
+	err := retry(ctx, func() (err error) {
+		made, err = c.client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the cluster refuses the pod: %w", err)
+	}
+	return made, nil
+}
+
 // CreateDouble creates a probe pod in a namespace that was prepared before.
 func (c *Cluster) CreateDouble(ctx context.Context, order why.Order) (*corev1.Pod, error) {
 	owner, ok := c.owners.get(order.Namespace)

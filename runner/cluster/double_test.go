@@ -29,6 +29,7 @@ func TestADoubleIsAGoodGuest(t *testing.T) {
 	pod := NewDouble(order, options, metav1.OwnerReference{Kind: "ServiceAccount", Name: "podknock-r"}, now)
 
 	g.Expect(pod.Spec.ReadinessGates).To(HaveLen(1), "it never becomes Ready")
+	g.Expect(pod.Spec.Containers[0].ReadinessProbe.InitialDelaySeconds).To(BeNumerically(">", *pod.Spec.ActiveDeadlineSeconds), "nor without the gate")
 	g.Expect(metav1.GetControllerOf(pod)).To(BeNil(), "its owner is no controller, which a disruption budget could not scale")
 	g.Expect(pod.Annotations).To(HaveKeyWithValue(corev1.PodDeletionCost, "-2147483648"))
 	g.Expect(pod.Annotations).To(HaveKeyWithValue("cluster-autoscaler.kubernetes.io/safe-to-evict", "true"))

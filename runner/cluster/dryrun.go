@@ -112,11 +112,13 @@ func Rules(options Options) []rbacv1.PolicyRule {
 // Rights are the rights as sentences.
 func Rights(options Options) []string {
 	where := "in the whole cluster"
-	if options.Tenant != "" {
-		where = "in namespace " + options.Tenant
+	if confined := options.confined(); len(confined) == 1 {
+		where = "in namespace " + confined[0]
+	} else if len(confined) > 1 {
+		where = "in each of the namespaces " + strings.Join(confined, ", ")
 	}
 	var sentences []string
-	for _, rule := range Rules(options) {
+	for _, rule := range neededRules(options) {
 		resource := strings.Join(rule.Resources, ", ")
 		if group := rule.APIGroups[0]; group != "" {
 			resource += "." + group

@@ -55,6 +55,12 @@ func newNamespace(namespace scenarios.NamespaceObject, o *Options) *corev1.Names
 // CreateNamespace creates a namespace and the ServiceAccount that owns everything in it. Where nobody may have a privileged one, it becomes
 // restricted, so that the pods in it which use their node's network are refused, and the others run.
 func (c *Cluster) CreateNamespace(ctx context.Context, namespace scenarios.NamespaceObject) error {
+	if c.options.reserved(namespace.Object.Name) {
+		if err := c.claim(ctx, &namespace.Object); err != nil {
+			return fmt.Errorf("use namespace %q of the reserve: %w", namespace.Object.Name, err)
+		}
+		return c.PrepareNamespace(ctx, namespace.Object.Name)
+	}
 	err := c.createNamespace(ctx, namespace)
 	if namespace.HostNetwork && apierrors.IsForbidden(err) {
 		namespace.HostNetwork = false
@@ -86,7 +92,8 @@ func newOwner(namespace string, o *Options) *corev1.ServiceAccount {
 	}
 }
 
-// PrepareNamespace creates the ServiceAccount that owns what the run has in the namespace, unless it is there already.
+// PrepareNamespace creates the ServiceAccount that owns what the run has in the namespace, unless it is there already. For guests it begins to watch
+// pods there.
 func (c *Cluster) PrepareNamespace(ctx context.Context, name string) error {
 	if _, ok := c.owners.get(name); ok && name == c.options.Tenant {
 		return nil
@@ -106,12 +113,21 @@ func (c *Cluster) PrepareNamespace(ctx context.Context, name string) error {
 		return fmt.Errorf("create service account in namespace %q: %w", name, err)
 	}
 	c.owners.set(name, metav1.OwnerReference{APIVersion: "v1", Kind: "ServiceAccount", Name: made.Name, UID: made.UID})
+	if !c.options.Guest {
+		return nil
+	}
+	if err := c.pods.follow(ctx, name); err != nil {
+		return fmt.Errorf("watch pods in namespace %q: %w", name, err)
+	}
 	return nil
 }
 
 // DeleteNamespace deletes a namespace of the run, and waits for its pods, or for its whole end.
 func (c *Cluster) DeleteNamespace(ctx context.Context, name string, gone bool) error {
 	c.deleteUnstarted(ctx, name)
+	if c.options.reserved(name) {
+		return c.retire(ctx, name)
+	}
 	c.pods.release(name, "")
 	// The namespace's own controller would take its time before it gets to the pods.
 	err := retry(ctx, func() error {
@@ -132,6 +148,9 @@ func (c *Cluster) DeleteNamespace(ctx context.Context, name string, gone bool) e
 
 // LabelNamespace sets labels; nil removes one.
 func (c *Cluster) LabelNamespace(ctx context.Context, name string, labels map[string]*string) error {
+	if c.options.reserved(name) {
+		return c.labelReserved(ctx, name, labels)
+	}
 	patch, err := labelPatch(labels)
 	if err != nil {
 		return err

@@ -3,14 +3,17 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/scenarios/policy/inventory"
 )
 
@@ -31,6 +34,46 @@ func ReadObjects(ctx context.Context, client kubernetes.Interface, namespace str
 	objects := inventory.New(r.objects.Cluster, r.knowledge)
 	objects.Webhooks = r.objects.Webhooks
 	return objects, nil
+}
+
+// ReadPolicies lists the NetworkPolicies of some namespaces, or of all if none is named, without those of runs, and the pods if a policy names a
+// port. The note says that pods may not be read, empty otherwise.
+func ReadPolicies(ctx context.Context, client kubernetes.Interface, namespaces []string) (policies []networkingv1.NetworkPolicy, pods []corev1.Pod, note string, err error) {
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	for _, namespace := range namespaces {
+		r := &objectReader{ctx: ctx, client: client}
+		found, err := r.policiesOf(namespace)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		policies = append(policies, slices.DeleteFunc(found, func(p networkingv1.NetworkPolicy) bool { return p.Labels[runner.LabelRun] != "" })...)
+	}
+	if !slices.ContainsFunc(policies, namesPort) {
+		return policies, nil, "", nil
+	}
+	for _, namespace := range namespaces {
+		r := &objectReader{ctx: ctx, client: client}
+		found, err := r.podsOf(namespace)
+		if apierrors.IsForbidden(err) {
+			return policies, nil, "pods may not be read: ports that policies name have numbers of podknock's choice", nil
+		}
+		if err != nil {
+			return nil, nil, "", err
+		}
+		pods = append(pods, found...)
+	}
+	return policies, pods, "", nil
+}
+
+// namesPort tells whether a policy has a port with a name.
+func namesPort(policy networkingv1.NetworkPolicy) bool {
+	named := func(port networkingv1.NetworkPolicyPort) bool {
+		return port.Port != nil && port.Port.Type == intstr.String
+	}
+	return slices.ContainsFunc(policy.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return slices.ContainsFunc(r.Ports, named) }) ||
+		slices.ContainsFunc(policy.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return slices.ContainsFunc(r.Ports, named) })
 }
 
 // objectReader collects the objects.
@@ -79,39 +122,45 @@ func (r *objectReader) widely(list func(namespace string) error) (whole bool, er
 }
 
 func (r *objectReader) readPolicies() error {
-	_, err := r.widely(func(namespace string) error {
-		var found []networkingv1.NetworkPolicy
-		err := r.list("NetworkPolicies", func(options metav1.ListOptions) (string, error) {
-			page, err := r.client.NetworkingV1().NetworkPolicies(namespace).List(r.ctx, options)
-			if err != nil {
-				return "", err
-			}
-			found = append(found, page.Items...)
-			return page.Continue, nil
-		})
-		r.objects.Cluster.Policies = found
+	_, err := r.widely(func(namespace string) (err error) {
+		r.objects.Cluster.Policies, err = r.policiesOf(namespace)
 		return err
 	})
 	return err
 }
 
+func (r *objectReader) policiesOf(namespace string) (found []networkingv1.NetworkPolicy, err error) {
+	err = r.list("NetworkPolicies", func(options metav1.ListOptions) (string, error) {
+		page, err := r.client.NetworkingV1().NetworkPolicies(namespace).List(r.ctx, options)
+		if err != nil {
+			return "", err
+		}
+		found = append(found, page.Items...)
+		return page.Continue, nil
+	})
+	return found, err
+}
+
 func (r *objectReader) readPods() error {
-	whole, err := r.widely(func(namespace string) error {
-		var found []corev1.Pod
-		err := r.list("pods", func(options metav1.ListOptions) (string, error) {
-			page, err := r.client.CoreV1().Pods(namespace).List(r.ctx, options)
-			if err != nil {
-				return "", err
-			}
-			found = append(found, page.Items...)
-			return page.Continue, nil
-		})
-		r.objects.Cluster.Pods = found
+	whole, err := r.widely(func(namespace string) (err error) {
+		r.objects.Cluster.Pods, err = r.podsOf(namespace)
 		return err
 	})
 	r.knowledge.Pods = whole
 	r.knowledge.PodsIn[r.namespace] = err == nil
 	return err
+}
+
+func (r *objectReader) podsOf(namespace string) (found []corev1.Pod, err error) {
+	err = r.list("pods", func(options metav1.ListOptions) (string, error) {
+		page, err := r.client.CoreV1().Pods(namespace).List(r.ctx, options)
+		if err != nil {
+			return "", err
+		}
+		found = append(found, page.Items...)
+		return page.Continue, nil
+	})
+	return found, err
 }
 
 func (r *objectReader) readNamespaces() error {

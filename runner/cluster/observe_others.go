@@ -28,8 +28,8 @@ var otherGroups = map[string][]string{
 	"k8s.cni.cncf.io":          {"multi-networkpolicies"},
 }
 
-// observeOthers reads the policies of other APIs that the cluster has.
-func (c *Cluster) observeOthers(o *observer, s *diagnose.Snapshot) {
+// observeOthers reads the policies of other APIs that the cluster has: everywhere or, where that is forbidden, in some namespaces.
+func (c *Cluster) observeOthers(o *observer, s *diagnose.Snapshot, namespaces []string) {
 	o.group.Go(func() error {
 		groups, err := c.client.Discovery().ServerGroups()
 		if err != nil {
@@ -42,26 +42,41 @@ func (c *Cluster) observeOthers(o *observer, s *diagnose.Snapshot) {
 		for _, group := range groups.Groups {
 			for _, resource := range otherGroups[group.Name] {
 				version := schema.GroupVersionResource{Group: group.Name, Version: group.PreferredVersion.Version, Resource: resource}
-				list, err := client.Resource(version).List(o.ctx, metav1.ListOptions{})
-				switch {
-				case apierrors.IsNotFound(err), apierrors.IsMethodNotSupported(err):
-				case apierrors.IsForbidden(err):
+				err := readOthers(o, client.Resource(version))
+				if apierrors.IsForbidden(err) {
 					o.mu.Lock()
 					s.Unread = append(s.Unread, diagnose.Unread{What: resource + "." + group.Name, Why: err.Error()})
 					o.mu.Unlock()
-				case err != nil:
-					return fmt.Errorf("list %s.%s: %w", resource, group.Name, err)
-				default:
-					o.mu.Lock()
-					for i := range list.Items {
-						s.Others = append(s.Others, newOther(&list.Items[i]))
+					for _, namespace := range namespaces {
+						if inOne := readOthers(o, client.Resource(version).Namespace(namespace)); !apierrors.IsForbidden(inOne) {
+							err = inOne
+						}
 					}
-					o.mu.Unlock()
+				}
+				if err != nil && !apierrors.IsForbidden(err) {
+					return fmt.Errorf("list %s.%s: %w", resource, group.Name, err)
 				}
 			}
 		}
 		return nil
 	})
+}
+
+// readOthers adds the objects of one kind. A kind that is not there has none.
+func readOthers(o *observer, kind dynamic.ResourceInterface) error {
+	list, err := kind.List(o.ctx, metav1.ListOptions{})
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsMethodNotSupported(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range list.Items {
+		o.snapshot.Others = append(o.snapshot.Others, newOther(&list.Items[i]))
+	}
+	return nil
 }
 
 // newOther says which pods an object chooses, as far as its selectors are label selectors.

@@ -33,6 +33,10 @@ type Options struct {
 	Tolerations  []corev1.Toleration
 	// Tenant is the one namespace to work in with rights in it alone. Empty means rights in the whole cluster.
 	Tenant string
+	// Guest says that the run's pods stand in namespaces of others, and that pods are watched in those alone that were prepared for it.
+	Guest bool
+	// Reserve are namespaces that exist and that the run uses instead of creating some, with rights in them alone.
+	Reserve []string
 	// Kept says that the objects are meant to outlive the run.
 	Kept bool
 	// Context is the name of the kubeconfig's context, for the report.
@@ -41,6 +45,14 @@ type Options struct {
 	Channel Channel
 	// Streams bounds the control streams that are open at once. Zero means DefaultStreams.
 	Streams int
+}
+
+// confined are the namespaces that the run has rights in. None means the whole cluster.
+func (o *Options) confined() []string {
+	if o.Tenant != "" {
+		return []string{o.Tenant}
+	}
+	return o.Reserve
 }
 
 // NewToken returns a secret that nobody can guess.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/podknock/podknock/runner"
@@ -28,6 +30,9 @@ const (
 	// readinessNever is a condition that nobody ever sets: a pod with this readiness gate is never Ready, gets no traffic of real Services
 	// and counts for no disruption budget as healthy.
 	readinessNever = "podknock.dev/never"
+	// readinessDelay is when the kubelet asks for the first time whether such a pod's agent is ready: it has ended long before. So the pod is not
+	// Ready either where admission takes the gate away.
+	readinessDelay = math.MaxInt32
 )
 
 // newPod is a probe pod. It satisfies the restricted Pod Security Standard, but for one in the network of its node.
@@ -65,6 +70,11 @@ func newPod(order runner.PodOrder, o *Options, owner metav1.OwnerReference, now 
 		pod.Spec.SecurityContext.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}}
 	}
 	pod.Spec.Containers = []corev1.Container{newContainer(order, o)}
+	if order.AmongOthers {
+		pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(1)}}, InitialDelaySeconds: readinessDelay,
+		}
+	}
 	if len(order.SidecarPorts) > 0 {
 		pod.Spec.Containers = append(pod.Spec.Containers, newSidecar(order, o))
 	}

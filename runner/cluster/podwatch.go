@@ -17,13 +17,17 @@ import (
 	"github.com/podknock/podknock/runner"
 )
 
-// podWatch follows the pods of a run with one watch.
+// podWatch follows the pods of a run: with one watch everywhere, or one for each of some namespaces.
 type podWatch struct {
-	stop    context.CancelFunc
-	stopped chan struct{}
+	client kubernetes.Interface
+	run    string
+	// watches run until they are stopped.
+	watches sync.WaitGroup
 
-	mu   sync.Mutex
-	pods map[types.NamespacedName]*podRecord
+	mu sync.Mutex
+	// stops end the watches, by namespace.
+	stops map[string]context.CancelFunc
+	pods  map[types.NamespacedName]*podRecord
 	// changed is closed and replaced at every change.
 	changed chan struct{}
 }
@@ -41,17 +45,29 @@ type podRecord struct {
 	incidents runner.Incidents
 }
 
-// watchPods lists the pods of a run and follows them until close.
-func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run string) (*podWatch, error) {
-	w := &podWatch{stopped: make(chan struct{}), pods: map[types.NamespacedName]*podRecord{}, changed: make(chan struct{})}
-	selector := runner.LabelRun + "=" + run
+// newPodWatch follows nothing yet.
+func newPodWatch(client kubernetes.Interface, run string) *podWatch {
+	return &podWatch{
+		client: client, run: run, stops: map[string]context.CancelFunc{}, pods: map[types.NamespacedName]*podRecord{}, changed: make(chan struct{}),
+	}
+}
+
+// follow lists the pods of the run in a namespace, or everywhere if it is empty, and follows them until close. A second time it does nothing.
+func (w *podWatch) follow(ctx context.Context, namespace string) error {
+	w.mu.Lock()
+	_, followed := w.stops[namespace]
+	w.mu.Unlock()
+	if followed {
+		return nil
+	}
+	client, selector := w.client, runner.LabelRun+"="+w.run
 	list := func(ctx context.Context, options metav1.ListOptions) (*corev1.PodList, error) {
 		options.LabelSelector = selector
 		return client.CoreV1().Pods(namespace).List(ctx, options)
 	}
 	// The informer would try for ever what is forbidden; so one call goes ahead that fails.
 	if err := retry(ctx, func() error { _, err := list(ctx, metav1.ListOptions{Limit: 1}); return err }); err != nil {
-		return nil, err
+		return err
 	}
 	informer := cache.NewSharedInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -73,24 +89,26 @@ func watchPods(ctx context.Context, client kubernetes.Interface, namespace, run 
 		},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop = stop
-	go func() {
-		defer close(w.stopped)
-		informer.RunWithContext(watchCtx)
-	}()
+	w.mu.Lock()
+	w.stops[namespace] = stop
+	w.mu.Unlock()
+	w.watches.Go(func() { informer.RunWithContext(watchCtx) })
 	if !cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
-		w.close()
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return w, nil
+	return nil
 }
 
 func (w *podWatch) close() {
-	w.stop()
-	<-w.stopped
+	w.mu.Lock()
+	for _, stop := range w.stops {
+		stop()
+	}
+	w.mu.Unlock()
+	w.watches.Wait()
 }
 
 func nameOf(pod *corev1.Pod) types.NamespacedName {

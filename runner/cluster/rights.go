@@ -29,9 +29,10 @@ func MissingRights(ctx context.Context, config *rest.Config, options Options) ([
 }
 
 // MissingRules are those of [Rules] that the caller does not have, reduced to what is missing. Each right is asked for on its own: a list of
-// all rules of a user (SelfSubjectRulesReview) may be incomplete. It fails if the cluster does not answer such questions.
+// all rules of a user (SelfSubjectRulesReview) may be incomplete. Of a reserve, the first namespace stands for all. It fails if the cluster does
+// not answer such questions.
 func (c *Cluster) MissingRules(ctx context.Context) ([]rbacv1.PolicyRule, error) {
-	rules := Rules(c.options)
+	rules := neededRules(c.options)
 	missing := make([]rbacv1.PolicyRule, len(rules))
 	var mu sync.Mutex
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -66,14 +67,25 @@ func (c *Cluster) MissingRules(ctx context.Context) ([]rbacv1.PolicyRule, error)
 	return result, nil
 }
 
-// allowed asks for one right, in the tenant's namespace or in the whole cluster.
+// neededRules are the rights that a run with these options needs.
+func neededRules(options Options) []rbacv1.PolicyRule {
+	if options.Tenant == "" && len(options.Reserve) > 0 {
+		return ReserveRules(options)
+	}
+	return Rules(options)
+}
+
+// allowed asks for one right, in the tenant's namespace, the first of the reserve, or in the whole cluster.
 func (c *Cluster) allowed(ctx context.Context, group, resource, verb string) (bool, error) {
 	resource, subresource, _ := strings.Cut(resource, "/")
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: c.options.Tenant, Group: group, Resource: resource, Subresource: subresource, Verb: verb,
-		},
-	}}
+	attributes := &authorizationv1.ResourceAttributes{Group: group, Resource: resource, Subresource: subresource, Verb: verb}
+	if confined := c.options.confined(); len(confined) > 0 {
+		attributes.Namespace = confined[0]
+		if group == "" && resource == "namespaces" {
+			attributes.Name = confined[0]
+		}
+	}
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes}}
 	allowed := false
 	err := retry(ctx, func() error {
 		answer, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})

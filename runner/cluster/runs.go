@@ -51,6 +51,14 @@ func Find(ctx context.Context, client kubernetes.Interface, tenant string) ([]Fo
 		for i := range namespaces.Items {
 			add(found, &namespaces.Items[i], namespaces.Items[i].Name)
 		}
+		claimed := metav1.ListOptions{LabelSelector: labelClaim}
+		err = retry(ctx, func() (err error) { namespaces, err = client.CoreV1().Namespaces().List(ctx, claimed); return err })
+		if err != nil {
+			return nil, fmt.Errorf("list namespaces that runs have claimed: %w", err)
+		}
+		for i := range namespaces.Items {
+			addClaim(found, &namespaces.Items[i])
+		}
 	}
 	var accounts *corev1.ServiceAccountList
 	err := retry(ctx, func() (err error) {
@@ -93,6 +101,23 @@ func add(found map[string]*Found, object metav1.Object, namespace string) {
 	}
 }
 
+// addClaim takes a namespace of a reserve that a run has claimed.
+func addClaim(found map[string]*Found, namespace *corev1.Namespace) {
+	run, annotations := namespace.Labels[labelClaim], namespace.Annotations
+	f := found[run]
+	if f == nil {
+		f = &Found{Run: run, Owner: annotations[annotationClaimOwner], Expires: claimEnd(namespace)}
+		found[run] = f
+	}
+	if process := annotations[annotationClaimProcess]; process != "" {
+		alive, elsewhere := whereabouts(process)
+		f.Alive, f.Elsewhere = f.Alive || alive, elsewhere
+	}
+	if !slices.Contains(f.Namespaces, namespace.Name) {
+		f.Namespaces = append(f.Namespaces, namespace.Name)
+	}
+}
+
 // whereabouts tells whether a process still runs on this machine, or the name of the other machine that it was started on.
 func whereabouts(process string) (alive bool, elsewhere string) {
 	host, number, _ := strings.Cut(process, "/")
@@ -109,6 +134,9 @@ func whereabouts(process string) (alive bool, elsewhere string) {
 
 // RemoveExpired removes what expired runs have left, and returns their ids and what could not be removed.
 func (c *Cluster) RemoveExpired(ctx context.Context, now time.Time) (runs []string, leftovers []runner.Leftover, err error) {
+	if len(c.options.Reserve) > 0 {
+		return c.removeExpiredReserved(ctx, now)
+	}
 	found, err := Find(ctx, c.client, c.options.Tenant)
 	if err != nil {
 		return nil, nil, err

@@ -45,7 +45,7 @@ func (c *Cluster) Inventory(ctx context.Context) (inventory plugins.Inventory, n
 	})
 	read("deployments.apps", func() error {
 		// Only this product has its switch in a Deployment.
-		one := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, "kube-ovn-controller").String()}
+		one := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, plugins.WantedDeployment).String()}
 		list, err := c.client.AppsV1().Deployments("").List(ctx, one)
 		if err == nil {
 			inventory.Deployments = list.Items

@@ -31,19 +31,25 @@ func TestMissingRules(t *testing.T) {
 		options Options
 		// denied are "VERB GROUP/RESOURCE/SUBRESOURCE".
 		denied []string
-		want   []rbacv1.PolicyRule
+		// where is the namespace in which is asked.
+		where string
+		want  []rbacv1.PolicyRule
 	}{
-		{"nothing but what is missing is named", Options{}, []string{"patch /namespaces/", "create /pods/portforward", "get /pods/portforward"}, []rbacv1.PolicyRule{
+		{"nothing but what is missing is named", Options{}, []string{"patch /namespaces/", "create /pods/portforward", "get /pods/portforward"}, "", []rbacv1.PolicyRule{
 			{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, Verbs: []string{"create", "get"}},
 			{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"patch"}},
 		}},
-		{"the exec channel needs another right", Options{Channel: Exec}, []string{"create /pods/exec", "create /pods/portforward"}, []rbacv1.PolicyRule{
+		{"the exec channel needs another right", Options{Channel: Exec}, []string{"create /pods/exec", "create /pods/portforward"}, "", []rbacv1.PolicyRule{
 			{APIGroups: []string{""}, Resources: []string{"pods/exec"}, Verbs: []string{"create"}},
 		}},
-		{"a tenant needs no rights on nodes", Options{Tenant: "team"}, []string{"list /nodes/", "update networking.k8s.io/networkpolicies/"}, []rbacv1.PolicyRule{
+		{"a tenant needs no rights on nodes", Options{Tenant: "team"}, []string{"list /nodes/", "update networking.k8s.io/networkpolicies/"}, "team", []rbacv1.PolicyRule{
 			{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"networkpolicies"}, Verbs: []string{"update"}},
 		}},
-		{"whoever may everything lacks nothing", Options{}, nil, nil},
+		{"of a reserve the first namespace stands for all, and what would adopt pods needs not be read", Options{Reserve: []string{"pool-1", "pool-2"}},
+			[]string{"get /namespaces/", "delete /namespaces/", "list apps/replicasets/", "deletecollection /pods/"}, "pool-1", []rbacv1.PolicyRule{
+				{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}},
+			}},
+		{"whoever may everything lacks nothing", Options{}, nil, "", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -51,7 +57,7 @@ func TestMissingRules(t *testing.T) {
 			client.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
 				review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
 				asked := review.Spec.ResourceAttributes
-				g.Expect(asked.Namespace).To(Equal(tc.options.Tenant))
+				g.Expect(asked.Namespace).To(Equal(tc.where))
 				review.Status.Allowed = !slices.Contains(tc.denied, asked.Verb+" "+asked.Group+"/"+asked.Resource+"/"+asked.Subresource)
 				return true, review, nil
 			})

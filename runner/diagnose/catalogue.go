@@ -22,6 +22,7 @@ const (
 	noRuleNumber      = 60
 	admittedNumber    = 63
 	unexplainedNumber = 66
+	unreadNumber      = 67
 )
 
 // Catalogue are all causes, by number.
@@ -86,5 +87,6 @@ func Catalogue() []Cause {
 		{64, "not-isolated", "no policy selects either end", "", (*inquiry).notIsolated},
 		{65, "name-unknown", "the name servers do not know the name", "", (*inquiry).nameUnknown},
 		{unexplainedNumber, "unexplained", "wire and policies differ, and no known cause applies", "", (*inquiry).unexplained},
+		{unreadNumber, "unread-end", "the policies of one end could not be read", "", (*inquiry).unreadEnd},
 	}
 }

@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -342,6 +343,13 @@ var causeRows = []struct {
 		w.lookup("10.96.0.10", false, probe.DNSNXDomain)
 		w.wire(diagnose.WayName, source, probe.DNSFailure).Family = ""
 	}},
+	{"the other end is in a namespace that may not be read", "unread-end", func(w *world) {
+		w.connected()
+		w.Snapshot.Partial = true
+		w.Question.To, w.Question.Pod = policy.Address(netip.MustParseAddr("10.2.0.9")), policy.Endpoint{}
+		w.policy("shop", "web", `{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {team: b}}}]}]}`)
+		w.wire(target, source, timeout)
+	}},
 	{"nobody knows", "unexplained", func(w *world) {
 		w.wire(pod, source, timeout)
 	}},
@@ -366,6 +374,44 @@ func TestEachCauseIsNamedFirst(t *testing.T) {
 			g.Expect(causes).NotTo(BeEmpty())
 			g.Expect(causes[0]).To(Equal(row.cause), "%s", causes)
 			g.Expect(report.Answer).To(ContainSubstring(report.Findings[0].Title))
+		})
+	}
+}
+
+func TestAnEmptySelectorIsNarrowed(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		make func(w *world)
+		want string
+	}{
+		{"nothing tells the subject from others", func(w *world) { w.pod("db").Labels = nil }, ""},
+		{"nobody declares its ports: all but the subject", func(*world) {}, "select all pods but those with app=db"},
+		{"one workload declares its ports", func(w *world) {
+			for _, name := range []string{"api-1", "api-2"} {
+				api := newPod("shop", name, "node-1", "10.1.0.1"+name[4:], "app=api,pod-template-hash=x")
+				api.Spec.Containers[0].Ports = []corev1.ContainerPort{{Name: "http", ContainerPort: 8000}}
+				w.Snapshot.Pods = append(w.Snapshot.Pods, api)
+			}
+		}, "select the pods with app=api, which declare its ports"},
+		{"those that declare its ports have no label of their own", func(w *world) {
+			w.Snapshot.Pods = append(w.Snapshot.Pods, newPod("shop", "api", "node-1", "10.1.0.9", "app=web"))
+			w.Snapshot.Pods[3].Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8000}}
+		}, "select all pods but those with app=db"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := NewWithT(t)
+			w := newWorld(t)
+			w.policy("shop", "db", `{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 8000}]}]}`)
+			w.wire(pod, source, timeout)
+			row.make(w)
+			findings := w.diagnose().Findings
+			g.Expect(findings[0].Cause).To(Equal("empty-selector"))
+			if row.want == "" {
+				g.Expect(findings[0].Fix).To(BeNil())
+				return
+			}
+			g.Expect(findings[0].Fix.Change).To(Equal(row.want))
+			g.Expect(findings[0].Fix.Command).To(HavePrefix("kubectl patch networkpolicy db -n shop --type=json"))
 		})
 	}
 }

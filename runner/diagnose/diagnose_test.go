@@ -1,7 +1,10 @@
 package diagnose_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +15,7 @@ import (
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/diagnose"
 	"github.com/podknock/podknock/runner/diagnose/identity"
+	"github.com/podknock/podknock/scenarios/policy"
 )
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
@@ -42,6 +46,13 @@ func TestNothingIsAccusedWhereNothingIsWrong(t *testing.T) {
 		{"a mesh, and connected", func(w *world) {
 			w.pod("db").Spec.Containers[0].Name = "istio-proxy"
 			w.wire(pod, source, connected)
+		}},
+		{"connected, and the other end could not be read", func(w *world) {
+			w.connected()
+			w.Snapshot.Partial = true
+			w.Question.To, w.Question.Pod = policy.Address(netip.MustParseAddr("10.2.0.9")), policy.Endpoint{}
+			w.policy("shop", "web", `{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{ports: [{port: 80}]}]}`)
+			w.wire(target, source, connected)
 		}},
 		{"static, admitted as wanted", func(w *world) { w.connected(); w.Asked = false; w.policy("shop", "db", fromWeb) }},
 	} {
@@ -84,49 +95,92 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// samples are reports for the golden files.
+var samples = []struct {
+	name string
+	make func(w *world)
+}{
+	{"denied", func(w *world) {
+		w.connected()
+		w.policy("shop", "db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: wbe}}}], ports: [{port: 5432}]}]}`)
+		w.doubles()
+		w.Doubles[3].Identity = identity.Identity{
+			Way: identity.WayTolerated, Labels: map[string]string{"app": "db"}, Tolerated: []identity.Tolerated{{Object: "Service shop/db", Reason: "the pod never becomes Ready"}},
+		}
+		w.wire(pod, source, timeout).Result.Reason = "no answer to 8 SYNs in 2s and 2 rounds: dropped, or address gone"
+		w.wire(double, source, timeout)
+		w.wire(diagnose.WayClosed, source, timeout)
+		w.wire(pod, control, timeout)
+	}},
+	{"not-enforced", func(w *world) {
+		w.policy("shop", "deny", denyAll)
+		w.Snapshot.Others = []diagnose.OtherPolicy{{APIVersion: "cilium.io/v2", Kind: "CiliumNetworkPolicy", Namespace: "shop", Name: "x", Selects: []diagnose.PodSelection{{}}}}
+		w.Snapshot.Unread = []diagnose.Unread{{What: "nodes", Why: "forbidden"}}
+		w.wire(pod, source, connected)
+		w.Canary = map[string]diagnose.CanaryResult{"node-1": diagnose.CanaryOpen, "node-2": diagnose.CanaryOpen}
+	}},
+	{"healthy", func(w *world) {
+		w.toService()
+		w.policy("shop", "db", fromWeb)
+		w.lookup("10.96.0.10", false, probe.DNSNoError)
+		w.wire(target, source, connected)
+		w.wire(pod, source, connected)
+	}},
+	{"unread", func(w *world) {
+		w.connected()
+		w.Snapshot.Partial = true
+		w.Snapshot.Unread = []diagnose.Unread{{What: "pods elsewhere than in shop", Why: "forbidden"}}
+		w.Question.To, w.Question.Pod, w.Question.PodPort, w.Question.Name = policy.Endpoint{}, policy.Endpoint{}, 0, "api.other"
+		w.lookup("10.96.0.10", false, probe.DNSNoError)
+		w.Knocks[0].Result.Queries[0].Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.99")}
+		w.wire(diagnose.WayName, source, timeout)
+	}},
+	{"unknown-name", func(w *world) {
+		w.Question.To, w.Question.Pod, w.Question.PodPort, w.Question.Name = policy.Endpoint{}, policy.Endpoint{}, 0, "api.example.com"
+		w.lookup("10.96.0.10", false, probe.DNSNXDomain)
+		w.wire(diagnose.WayName, source, probe.DNSFailure)
+	}},
+}
+
 func TestTextLooksAsInTheGoldenFiles(t *testing.T) {
-	for _, row := range []struct {
-		file string
-		make func(w *world)
-	}{
-		{"denied.txt", func(w *world) {
-			w.connected()
-			w.policy("shop", "db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: wbe}}}], ports: [{port: 5432}]}]}`)
-			w.doubles()
-			w.Doubles[3].Identity = identity.Identity{Way: identity.WayTolerated, Tolerated: []identity.Tolerated{{Object: "Service shop/db", Reason: "the pod never becomes Ready"}}}
-			w.wire(pod, source, timeout).Result.Reason = "no answer to 8 SYNs in 2s and 2 rounds: dropped, or address gone"
-			w.wire(double, source, timeout)
-			w.wire(diagnose.WayClosed, source, timeout)
-			w.wire(pod, control, timeout)
-		}},
-		{"not-enforced.txt", func(w *world) {
-			w.policy("shop", "deny", denyAll)
-			w.Snapshot.Others = []diagnose.OtherPolicy{{APIVersion: "cilium.io/v2", Kind: "CiliumNetworkPolicy", Namespace: "shop", Name: "x", Selects: []diagnose.PodSelection{{}}}}
-			w.Snapshot.Unread = []diagnose.Unread{{What: "nodes", Why: "forbidden"}}
-			w.wire(pod, source, connected)
-			w.Canary = map[string]diagnose.CanaryResult{"node-1": diagnose.CanaryOpen, "node-2": diagnose.CanaryOpen}
-		}},
-		{"healthy.txt", func(w *world) {
-			w.toService()
-			w.policy("shop", "db", fromWeb)
-			w.lookup("10.96.0.10", false, probe.DNSNoError)
-			w.wire(target, source, connected)
-			w.wire(pod, source, connected)
-		}},
-	} {
-		t.Run(row.file, func(t *testing.T) {
+	for _, row := range samples {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			row.make(w)
+			golden(t, row.name+".txt", diagnose.Text(w.diagnose()))
+		})
+	}
+}
+
+// TestJSONLooksAsInTheGoldenFiles renders the same reports as JSON, and reads them back, strictly: nothing is lost.
+func TestJSONLooksAsInTheGoldenFiles(t *testing.T) {
+	for _, row := range samples {
+		t.Run(row.name, func(t *testing.T) {
 			g := NewWithT(t)
 			w := newWorld(t)
 			row.make(w)
-			got := diagnose.Text(w.diagnose())
-			path := filepath.Join("testdata", row.file)
-			if *update {
-				g.Expect(os.MkdirAll("testdata", 0o755)).To(Succeed())
-				g.Expect(os.WriteFile(path, []byte(got), 0o644)).To(Succeed())
-			}
-			want, err := os.ReadFile(path)
+			first, err := w.diagnose().JSON()
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(got).To(Equal(string(want)), "if the change is meant, run go test ./runner/diagnose -update and read the difference")
+			golden(t, row.name+".json", string(first))
+			decoder := json.NewDecoder(bytes.NewReader(first))
+			decoder.DisallowUnknownFields()
+			var again diagnose.Report
+			g.Expect(decoder.Decode(&again)).To(Succeed())
+			second, err := again.JSON()
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(second).To(MatchJSON(first))
 		})
 	}
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	g := NewWithT(t)
+	path := filepath.Join("testdata", file)
+	if *update {
+		g.Expect(os.WriteFile(path, []byte(got), 0o644)).To(Succeed())
+	}
+	want, err := os.ReadFile(path)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(got).To(Equal(string(want)), "if the change is meant, run go test ./runner/diagnose -update and read the difference")
 }

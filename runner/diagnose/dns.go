@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/scenarios/policy"
@@ -69,9 +70,22 @@ func (q *inquiry) dnsDenied(protocol corev1.Protocol) *policy.Explanation {
 	return nil
 }
 
-// isolatesEgress is the first policy that denies the way to a name server.
-func isolatesEgress(explanation *policy.Explanation) (policy.PolicyRef, string, bool) {
-	for _, path := range explanation.Paths {
+// lockedOut is the policy that stops the questions to the name servers by UDP, and the sentence that says so. Not ok if names do not fail, or for
+// another reason.
+func (q *inquiry) lockedOut() (ref policy.PolicyRef, sentence string, ok bool) {
+	if !q.nameFails() {
+		return policy.PolicyRef{}, "", false
+	}
+	return q.isolatesEgress(corev1.ProtocolUDP)
+}
+
+// isolatesEgress is the first policy that denies the way to a name server by a protocol, and the sentence that says so.
+func (q *inquiry) isolatesEgress(protocol corev1.Protocol) (ref policy.PolicyRef, sentence string, ok bool) {
+	denied := q.dnsDenied(protocol)
+	if denied == nil {
+		return policy.PolicyRef{}, "", false
+	}
+	for _, path := range denied.Paths {
 		if path.Egress.Verdict == policy.Deny && len(path.Egress.Selecting) > 0 {
 			return path.Egress.Selecting[0].Policy, path.Egress.Sentence(), true
 		}
@@ -81,14 +95,7 @@ func isolatesEgress(explanation *policy.Explanation) (policy.PolicyRef, string, 
 
 // dnsForgotten: egress is locked and nothing admits DNS.
 func (q *inquiry) dnsForgotten(*joined) []Finding {
-	if !q.nameFails() {
-		return nil
-	}
-	denied := q.dnsDenied(corev1.ProtocolUDP)
-	if denied == nil {
-		return nil
-	}
-	ref, sentence, ok := isolatesEgress(denied)
+	ref, sentence, ok := q.lockedOut()
 	if !ok {
 		return nil
 	}
@@ -140,6 +147,9 @@ func (q *inquiry) dnsPeers() []networkingv1.NetworkPolicyPeer {
 				NamespaceSelector: selectorOf(corev1.LabelMetadataName, service.Namespace), PodSelector: selectorFrom(service.Spec.Selector),
 			}}
 		}
+	}
+	if q.Snapshot.Partial && q.hostResolver() == "" {
+		return []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{}}} // wherever the pods of the name service are
 	}
 	var peers []networkingv1.NetworkPolicyPeer
 	for _, server := range q.servers() {
@@ -216,16 +226,9 @@ func (q *inquiry) hostResolver() string {
 
 // dnsOfHost: the resolver is no pod, so that no podSelector admits it.
 func (q *inquiry) dnsOfHost(*joined) []Finding {
+	ref, sentence, ok := q.lockedOut()
 	host := q.hostResolver()
-	if !q.nameFails() || host == "" {
-		return nil
-	}
-	denied := q.dnsDenied(corev1.ProtocolUDP)
-	if denied == nil {
-		return nil
-	}
-	ref, sentence, ok := isolatesEgress(denied)
-	if !ok {
+	if !ok || host == "" {
 		return nil
 	}
 	return one(Finding{
@@ -236,16 +239,9 @@ func (q *inquiry) dnsOfHost(*joined) []Finding {
 
 // dnsOtherPort: the DNS pods listen on another port than 53, and the policy admits 53.
 func (q *inquiry) dnsOtherPort(*joined) []Finding {
+	ref, sentence, ok := q.lockedOut()
 	port := q.dnsPodPort()
-	if !q.nameFails() || port == dnsPort {
-		return nil
-	}
-	denied := q.dnsDenied(corev1.ProtocolUDP)
-	if denied == nil {
-		return nil
-	}
-	ref, sentence, ok := isolatesEgress(denied)
-	if !ok {
+	if !ok || port == dnsPort {
 		return nil
 	}
 	return one(Finding{
@@ -261,17 +257,13 @@ func (q *inquiry) dnsTCP(*joined) []Finding {
 	if tcp == nil || !answered(udp) || answered(tcp) {
 		return nil
 	}
-	denied := q.dnsDenied(corev1.ProtocolTCP)
 	finding := Finding{
 		Because: []string{"the name servers answer by UDP, and not by TCP"}, Advice: "admit port 53 by TCP too: answers that do not fit a datagram need it", Weight: 46,
 	}
 	if q.Question.Protocol == corev1.ProtocolTCP && q.isDNSQuestion() {
 		finding.Weight = 90
 	}
-	if denied == nil {
-		return one(finding)
-	}
-	if ref, sentence, ok := isolatesEgress(denied); ok {
+	if ref, sentence, ok := q.isolatesEgress(corev1.ProtocolTCP); ok {
 		finding.Because, finding.Fix = append(finding.Because, sentence), q.dnsFix(ref, corev1.ProtocolTCP)
 	}
 	return one(finding)

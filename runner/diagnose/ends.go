@@ -133,14 +133,16 @@ func (q *inquiry) noRule(j *joined) []Finding {
 	if !q.denied(j) {
 		return nil
 	}
-	for _, end := range q.deniedEnds(j) {
-		finding := Finding{Because: []string{end.Sentence()}, Advice: fmt.Sprintf("no rule admits it in the %s of %s", direction(end.Direction), end.Subject), Weight: 55}
-		if len(end.Misses) > 0 {
-			miss := &end.Misses[0]
-			finding.Because = append(finding.Because, miss.Sentence())
-			finding.Fix = q.changeFix(miss.Change)
-		}
-		return one(finding)
+	ends := q.deniedEnds(j)
+	if len(ends) == 0 {
+		return nil
 	}
-	return nil
+	end := ends[0]
+	finding := Finding{Because: []string{end.Sentence()}, Advice: fmt.Sprintf("no rule admits it in the %s of %s", direction(end.Direction), end.Subject), Weight: 55}
+	if len(end.Misses) > 0 {
+		miss := &end.Misses[0]
+		finding.Because = append(finding.Because, miss.Sentence())
+		finding.Fix = q.changeFix(miss.Change)
+	}
+	return one(finding)
 }

@@ -113,9 +113,14 @@ func (w *world) toService() {
 
 // wire adds an answer.
 func (w *world) wire(way diagnose.Way, from diagnose.Role, outcome probe.Outcome) *diagnose.Knock {
+	phase := probe.PhaseConnect
+	if outcome == probe.Connected {
+		phase = probe.PhaseDone
+	}
 	w.Knocks = append(w.Knocks, diagnose.Knock{
 		Way: way, From: from, Family: corev1.IPv4Protocol, Port: w.Question.PodPort, Round: 1,
-		Attempt: probe.Attempt{Protocol: probe.TCP}, Result: probe.Result{Reading: probe.Reading{Outcome: outcome, Reason: "it was " + string(outcome)}},
+		Attempt: probe.Attempt{Protocol: probe.TCP},
+		Result:  probe.Result{Reading: probe.Reading{Outcome: outcome, Reason: "it was " + string(outcome)}, Observation: probe.Observation{Phase: phase}},
 	})
 	return &w.Knocks[len(w.Knocks)-1]
 }
@@ -127,7 +132,8 @@ func (w *world) lookup(server string, tcp bool, code probe.DNSCode) {
 	k.Attempt = probe.Attempt{Protocol: probe.DNS, DNS: &probe.DNSQuestion{TCP: tcp}}
 	query := probe.Query{Name: "db.shop", Type: "A", Server: netip.AddrPortFrom(netip.MustParseAddr(server), 53), TCP: tcp, Code: code}
 	if code == probe.DNSNoError {
-		k.Result.Outcome, query.Addresses = probe.Connected, []netip.Addr{netip.MustParseAddr("10.96.0.7")}
+		k.Result.Outcome, k.Result.Reason, k.Result.Phase = probe.Connected, "it was answered", probe.PhaseDone
+		query.Addresses = []netip.Addr{netip.MustParseAddr("10.96.0.7")}
 	}
 	k.Result.Queries = []probe.Query{query}
 }

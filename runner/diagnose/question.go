@@ -10,9 +10,10 @@ import (
 
 // Question is what somebody wants to know, with everything that the words left open filled in.
 type Question struct {
-	// From is the end that connects, To the one that is asked: a pod, a Service, a node or an address.
+	// From is the end that connects, To the one that is asked: a pod, a Service, a node or an address. To is missing for a name outside the
+	// cluster.
 	From policy.Endpoint `json:"from"`
-	To   policy.Endpoint `json:"to"`
+	To   policy.Endpoint `json:"to,omitzero"`
 	// Name is the DNS name that was given for To, or empty.
 	Name string `json:"name,omitempty"`
 	// Port is what the client dials.

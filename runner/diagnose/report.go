@@ -49,7 +49,6 @@ type Report struct {
 	Elapsed  time.Duration     `json:"elapsedNs,omitempty"`
 	Requests int               `json:"requests,omitempty"`
 	Left     []runner.Leftover `json:"left,omitempty"`
-	Note     string            `json:"note,omitempty"`
 	// Static says that the wire was not to be asked.
 	Static bool `json:"static,omitempty"`
 }

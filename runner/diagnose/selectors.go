@@ -188,59 +188,6 @@ func (q *inquiry) defaultedIngress(j *joined) []Finding {
 	return nil
 }
 
-// emptySelector: a policy with rules for somebody in particular selects every pod of its namespace.
-func (q *inquiry) emptySelector(j *joined) []Finding {
-	if !q.denied(j) {
-		return nil
-	}
-	for _, end := range q.deniedEnds(j) {
-		if len(end.Selecting) != 1 {
-			continue
-		}
-		ref := end.Selecting[0].Policy
-		object := q.policyObject(ref)
-		if object == nil || !emptyLabels(&object.Spec.PodSelector) || !particular(object, end.Direction) {
-			continue
-		}
-		weight := 58
-		if strings.Contains(object.Annotations["kubectl.kubernetes.io/last-applied-configuration"], `"podSelector":{"match`) {
-			weight = 86 // somebody wrote matchLabels, and nothing is in it
-		}
-		return one(Finding{
-			Because: []string{end.Sentence(), fmt.Sprintf("the podSelector of policy %s is empty, which selects every pod of namespace %s, this one too", ref, ref.Namespace)},
-			Advice:  fmt.Sprintf("say in spec.podSelector of policy %s which pods it is for", ref),
-			Weight:  weight,
-		})
-	}
-	return nil
-}
-
-func emptyLabels(selector *metav1.LabelSelector) bool {
-	return len(selector.MatchLabels)+len(selector.MatchExpressions) == 0
-}
-
-// particular tells whether a policy admits somebody in particular to a port in particular, and not only DNS or its own namespace: then it hardly
-// means every pod.
-func particular(object *networkingv1.NetworkPolicy, d networkingv1.PolicyType) bool {
-	some := func(peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) bool {
-		for _, peer := range peers {
-			if peer.PodSelector == nil || emptyLabels(peer.PodSelector) {
-				return false
-			}
-		}
-		for _, port := range ports {
-			if port.Port != nil && (port.Port.IntValue() == 53 || strings.HasPrefix(port.Port.StrVal, "dns")) {
-				return false
-			}
-		}
-		return len(peers) > 0 && len(ports) > 0
-	}
-	if d == networkingv1.PolicyTypeEgress {
-		return slices.ContainsFunc(object.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return some(r.To, r.Ports) })
-	}
-	return slices.ContainsFunc(object.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return some(r.From, r.Ports) })
-}
-
 func (q *inquiry) splitPeer(j *joined) []Finding {
 	if !q.admitted(j) {
 		return nil

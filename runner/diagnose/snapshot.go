@@ -12,7 +12,8 @@ import (
 	"github.com/podknock/podknock/scenarios/policy"
 )
 
-// Snapshot are the objects that bear on a question, as they were before podknock created anything.
+// Snapshot are the objects that bear on a question, as they were before podknock created anything. It is partial where not the whole cluster may be
+// read, but some namespaces.
 type Snapshot struct {
 	policy.Cluster
 

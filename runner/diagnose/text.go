@@ -26,8 +26,12 @@ func Text(r *Report) string {
 	for i := range r.Findings {
 		finding(&b, r.Findings, i)
 	}
-	if len(r.Findings) == 0 {
+	switch {
+	case len(r.Findings) > 0:
+	case r.Agree && r.AsWanted:
 		b.WriteString("\nnothing is wrong as far as was asked and read\n")
+	default:
+		b.WriteString("\nno cause shows in what was asked and read\n")
 	}
 	var others []string
 	for _, other := range r.Others {
@@ -39,9 +43,6 @@ func Text(r *Report) string {
 	doubles(&b, r)
 	for _, left := range r.Left {
 		fmt.Fprintf(&b, "left behind: %s %s/%s: %s\n", left.Kind, left.Namespace, left.Name, left.Reason)
-	}
-	if r.Note != "" {
-		fmt.Fprintf(&b, "\n%s\n", r.Note)
 	}
 	return b.String()
 }

@@ -28,6 +28,24 @@ func (q *inquiry) unexplained(j *joined) []Finding {
 	return one(finding)
 }
 
+// unread: the verdict rests on an end that could not be read.
+func (q *inquiry) unread(j *joined) bool {
+	explanation := q.ends(j.family)
+	return j.verdict == policy.Depends && explanation != nil && slices.Contains(explanation.Doubts, policy.DoubtUnread)
+}
+
+// unreadEnd is what is left to say where it is not as wanted, and one end could not be read.
+func (q *inquiry) unreadEnd(j *joined) []Finding {
+	if !q.unread(j) || j.outcome != "" && (j.asWanted(q.wanted) || !Blocked(j.outcome) && q.wanted == ExpectConnected) {
+		return nil
+	}
+	return one(Finding{
+		Because: []string{q.ends(j.family).Sentence()},
+		Advice:  "the end that was read does not stop it for certain: ask somebody who may read the other namespace, or for the ClusterRole podknock-why",
+		Weight:  25,
+	})
+}
+
 // wire says what was seen, a line for each family.
 func (q *inquiry) wire() []string {
 	var lines []string
@@ -130,6 +148,8 @@ func (q *inquiry) answer(report *Report) string {
 		tail = ""
 	case !report.Agree:
 		tail = ", although the policies say otherwise"
+	case len(q.joined) > 0 && q.unread(&q.joined[0]):
+		tail = "; what the policies say could not be read for both ends"
 	case len(q.joined) > 0 && q.joined[0].verdict == policy.Depends:
 		tail = "; what the policies say depends on the plugin"
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/podknock/podknock/runner"
+	"github.com/podknock/podknock/runner/verify"
 )
 
 // Options say what counts as worse.
@@ -25,82 +26,6 @@ const (
 	DefaultLatencyFloor  = time.Second
 )
 
-// Diff is what differs between two runs.
-type Diff struct {
-	// Old and New are the ids of the runs, and the times of their starts.
-	Old      string    `json:"old"`
-	OldStart time.Time `json:"oldStart"`
-	New      string    `json:"new"`
-	NewStart time.Time `json:"newStart"`
-	// Regressions are what is worse, the most telling first; Improvements what is better. Other says what is merely different: scenarios and
-	// nodes that came or went.
-	Regressions  []Change `json:"regressions"`
-	Improvements []Change `json:"improvements"`
-	Other        []Change `json:"other,omitempty"`
-}
-
-// ChangeKind says what a change is about.
-type ChangeKind string
-
-// The kinds of changes, in the order in which they are told.
-const (
-	ChangeRun      ChangeKind = "run"
-	ChangeAxis     ChangeKind = "axis"
-	ChangeNode     ChangeKind = "node"
-	ChangeScenario ChangeKind = "scenario"
-	ChangeCell     ChangeKind = "cell"
-	ChangeLatency  ChangeKind = "latency"
-)
-
-// ChangeKinds are all kinds.
-func ChangeKinds() []ChangeKind {
-	return []ChangeKind{ChangeRun, ChangeAxis, ChangeNode, ChangeScenario, ChangeCell, ChangeLatency}
-}
-
-// Change is one difference.
-type Change struct {
-	Kind ChangeKind `json:"kind"`
-	// Subject is the axis, the node, the scenario or the cell.
-	Subject string `json:"subject"`
-	// Was and Is are marks, judgements or figures. Empty where the subject was or is not there.
-	Was string `json:"was,omitempty"`
-	Is  string `json:"is,omitempty"`
-	// Why is the reason that the new run gives. Empty if it gives none.
-	Why string `json:"why,omitempty"`
-}
-
-// Headline is the most telling regression in one sentence, and how many there are. Empty if nothing is worse.
-func (d *Diff) Headline() string {
-	if len(d.Regressions) == 0 {
-		return ""
-	}
-	first := d.Regressions[0]
-	text := first.String()
-	if more := len(d.Regressions) - 1; more > 0 {
-		text += fmt.Sprintf(" (and %d more)", more)
-	}
-	return text
-}
-
-// String is the change as a sentence without a full stop.
-func (c *Change) String() string {
-	text := fmt.Sprintf("%s %s was %s and is %s now", c.Kind, c.Subject, orAbsent(c.Was), orAbsent(c.Is))
-	if c.Kind == ChangeRun {
-		text = fmt.Sprintf("the run %s", c.Subject)
-	}
-	if c.Why != "" {
-		text += ": " + c.Why
-	}
-	return text
-}
-
-func orAbsent(text string) string {
-	if text == "" {
-		return "absent"
-	}
-	return text
-}
-
 // Compare says what differs between two records.
 func Compare(before, after *Record, options Options) *Diff {
 	if options.LatencyFactor == 0 {
@@ -115,6 +40,7 @@ func Compare(before, after *Record, options Options) *Diff {
 	}
 	diff.run(before, after)
 	diff.axes(before, after)
+	diff.answer(before, after)
 	diff.nodes(before, after)
 	diff.scenarios(before, after)
 	diff.cells(before, after)
@@ -145,7 +71,17 @@ func (d *Diff) axes(before, after *Record) {
 	for _, axis := range before.Axes {
 		was[axis.Name] = axis
 	}
-	for _, axis := range after.Axes {
+	// The accused axis explains the others.
+	accusedFirst := slices.SortedStableFunc(slices.Values(after.Axes), func(a, b Axis) int {
+		switch {
+		case a.Accused == b.Accused:
+			return 0
+		case a.Accused:
+			return -1
+		}
+		return 1
+	})
+	for _, axis := range accusedFirst {
 		old, known := was[axis.Name]
 		if !known || old.Judgement == axis.Judgement {
 			continue
@@ -162,23 +98,45 @@ func (d *Diff) axes(before, after *Record) {
 	}
 }
 
+// answerRank says how good the conclusions of a verification are; those that are not here, nobody can compare.
+var answerRank = map[string]int{
+	string(verify.ConcludedEnforced): 4, string(verify.ConcludedDefective): 3, string(verify.ConcludedUnexplained): 3,
+	string(verify.ConcludedNotEnforced): 2, string(verify.ConcludedPath): 1,
+}
+
+// answer compares the conclusions of two verifications.
+func (d *Diff) answer(before, after *Record) {
+	if before.Answer == after.Answer || before.Answer == "" || after.Answer == "" {
+		return
+	}
+	change := Change{Kind: ChangeAnswer, Subject: "of the verification", Was: before.Answer, Is: after.Answer, Why: after.Headline}
+	switch was, is := answerRank[before.Answer], answerRank[after.Answer]; {
+	case was == 0 || is == 0 || was == is:
+		d.Other = append(d.Other, change)
+	case is < was:
+		d.Regressions = append(d.Regressions, change)
+	default:
+		d.Improvements = append(d.Improvements, change)
+	}
+}
+
 // badness orders the judgements of package runner/verify. What was not tested counts as good: it proves nothing against the cluster.
 func badness(judgement string) int {
-	switch judgement {
-	case "not enforced":
+	switch verify.Judgement(judgement) {
+	case verify.NotEnforced:
 		return 2
-	case "partly":
+	case verify.Partly:
 		return 1
 	}
 	return 0
 }
 
-// nodes tells of nodes that have begun to fail: all cells with an end there that are not as expected outnumber those that are, and did not
-// before.
+// nodes tells of nodes that have begun to fail: the canary's policies are enforced there less than before, or the cells with an end there that
+// are not as expected outnumber those that are, and did not before.
 func (d *Diff) nodes(before, after *Record) {
-	was := map[string]runner.Counts{}
+	was := map[string]Node{}
 	for _, node := range before.Nodes {
-		was[node.Name] = node.Counts
+		was[node.Name] = node
 	}
 	is := map[string]bool{}
 	for _, node := range after.Nodes {
@@ -188,11 +146,19 @@ func (d *Diff) nodes(before, after *Record) {
 			d.Other = append(d.Other, Change{Kind: ChangeNode, Subject: node.Name, Is: "tested"})
 			continue
 		}
-		change := Change{Kind: ChangeNode, Subject: node.Name, Was: share(old), Is: share(node.Counts)}
+		if old.Enforces != node.Enforces && old.Enforces != "" && node.Enforces != "" {
+			change := Change{Kind: ChangeNode, Subject: node.Name, Was: enforcing(old.Enforces), Is: enforcing(node.Enforces)}
+			if enforcements[node.Enforces] > enforcements[old.Enforces] {
+				d.Regressions = append(d.Regressions, change)
+			} else {
+				d.Improvements = append(d.Improvements, change)
+			}
+		}
+		change := Change{Kind: ChangeNode, Subject: node.Name, Was: share(old.Counts), Is: share(node.Counts)}
 		switch {
-		case failing(node.Counts) && !failing(old):
+		case failing(node.Counts) && !failing(old.Counts):
 			d.Regressions = append(d.Regressions, change)
-		case failing(old) && !failing(node.Counts):
+		case failing(old.Counts) && !failing(node.Counts):
 			d.Improvements = append(d.Improvements, change)
 		}
 	}
@@ -202,6 +168,11 @@ func (d *Diff) nodes(before, after *Record) {
 		}
 	}
 }
+
+// enforcements orders them from the best to the worst.
+var enforcements = map[Enforcement]int{EnforcesAll: 0, EnforcesPart: 1, EnforcesNothing: 2}
+
+func enforcing(e Enforcement) string { return "enforcing " + string(e) }
 
 func failing(c runner.Counts) bool { return c.Fail+c.Error > c.Pass }
 

@@ -148,7 +148,7 @@ func TestNewSortsCellsByTheirMarks(t *testing.T) {
 	if len(record.Others) != 2 || record.Others[0].Why != "it arrived" || record.Others[1].Why != "no stream" || record.Others[0].ToNode != "node2" {
 		t.Errorf("others: %+v", record.Others)
 	}
-	want := []Node{{"node1", runner.Counts{Pass: 1, Fail: 1}}, {"node2", runner.Counts{Fail: 1, Error: 1}}}
+	want := []Node{{Name: "node1", Counts: runner.Counts{Pass: 1, Fail: 1}}, {Name: "node2", Counts: runner.Counts{Fail: 1, Error: 1}}}
 	if !reflect.DeepEqual(record.Nodes, want) {
 		t.Errorf("nodes: %+v, want %+v", record.Nodes, want)
 	}

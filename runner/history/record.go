@@ -32,6 +32,8 @@ type Record struct {
 	Headline string `json:"headline,omitempty"`
 	// Error says why the run as a whole ended early. Empty otherwise.
 	Error string `json:"error,omitempty"`
+	// Answer is the conclusion of a verification in a word, see package verify. Empty for another run.
+	Answer string `json:"answer,omitempty"`
 
 	Counts    runner.Counts `json:"counts"`
 	Latency   Latency       `json:"latency"`
@@ -70,7 +72,19 @@ type Scenario struct {
 type Node struct {
 	Name   string        `json:"name"`
 	Counts runner.Counts `json:"counts"`
+	// Enforces is what the canary of a verification has found there. Empty where nobody knows.
+	Enforces Enforcement `json:"enforces,omitempty"`
 }
+
+// Enforcement says how much of the canary's policies a node enforces.
+type Enforcement string
+
+// The enforcements, from the best to the worst.
+const (
+	EnforcesAll     Enforcement = "everything"
+	EnforcesPart    Enforcement = "a part"
+	EnforcesNothing Enforcement = "nothing"
+)
 
 // Axis is what was judged of one feature.
 type Axis struct {
@@ -78,6 +92,8 @@ type Axis struct {
 	Judgement string `json:"judgement"`
 	// Why says in a sentence what the judgement is due to. Empty for what is as it should be.
 	Why string `json:"why,omitempty"`
+	// Accused says that it is the axis that the headline of the run accuses, and that no other explains.
+	Accused bool `json:"accused,omitempty"`
 }
 
 // Latency is how long changes took to be enforced. It is all zero without a sample.

@@ -2,7 +2,7 @@
 // pushed to a Pushgateway.
 //
 // All metrics are gauges of the last run of a series. Their labels are bounded: by what the library and the run's scenarios have, by the
-// closed sets of marks and judgements, and by [MaxNodes]. No label holds the id of a run, of a pod or of a cell.
+// closed sets of marks and judgements, and by [MaxNodes] and [MaxScenarios]. No label holds the id of a run, of a pod or of a cell.
 package metrics
 
 import (
@@ -22,8 +22,13 @@ import (
 	"github.com/podknock/podknock/runner/history"
 )
 
-// MaxNodes bounds the nodes that have metrics of their own. The rest are summed up as node "other", the ones with most failures first.
-const MaxNodes = 200
+// MaxNodes and MaxScenarios bound what has metrics of its own: what has most failures. The rest is summed up as "other".
+const (
+	MaxNodes     = 200
+	MaxScenarios = 200
+)
+
+const other = "other"
 
 // Job is the Pushgateway's job under which runs are pushed; the series is the grouping key "series".
 const Job = "podknock"
@@ -90,11 +95,26 @@ func setCounts(gauge *prometheus.GaugeVec, counts runner.Counts, labels ...strin
 func (g *gatherer) scenarios(record *history.Record) {
 	cells := g.gauge("scenario_cells", "The cells of a scenario by their mark.", "scenario", "mark")
 	failed := g.gauge("scenario_error", "1 if the scenario could not go on to its end.", "scenario")
-	for _, scenario := range record.Scenarios {
-		setCounts(cells, scenario.Counts, scenario.Name)
-		failed.WithLabelValues(scenario.Name).Set(truth(scenario.Error != ""))
+	sorted := slices.Clone(record.Scenarios)
+	slices.SortStableFunc(sorted, func(a, b history.Scenario) int { return mostFailures(a.Counts, b.Counts) })
+	var others runner.Counts
+	ended := false
+	for i, scenario := range sorted {
+		if i < MaxScenarios {
+			setCounts(cells, scenario.Counts, scenario.Name)
+			failed.WithLabelValues(scenario.Name).Set(truth(scenario.Error != ""))
+			continue
+		}
+		others, ended = others.Sum(scenario.Counts), ended || scenario.Error != ""
+	}
+	if len(sorted) > MaxScenarios {
+		setCounts(cells, others, other)
+		failed.WithLabelValues(other).Set(truth(ended))
 	}
 }
+
+// mostFailures orders what has most failures first.
+func mostFailures(a, b runner.Counts) int { return b.Fail + b.Error - a.Fail - a.Error }
 
 func truth(value bool) float64 {
 	if value {
@@ -107,27 +127,27 @@ func truth(value bool) float64 {
 func (g *gatherer) nodes(nodes []history.Node) {
 	cells := g.gauge("node_cells", "The cells with an end on a node by their mark.", "node", "mark")
 	sorted := slices.Clone(nodes)
-	slices.SortStableFunc(sorted, func(a, b history.Node) int {
-		return b.Counts.Fail + b.Counts.Error - a.Counts.Fail - a.Counts.Error
-	})
-	var other runner.Counts
+	slices.SortStableFunc(sorted, func(a, b history.Node) int { return mostFailures(a.Counts, b.Counts) })
+	var others runner.Counts
 	for i, node := range sorted {
 		if i < MaxNodes {
 			setCounts(cells, node.Counts, node.Name)
 			continue
 		}
-		other = other.Sum(node.Counts)
+		others = others.Sum(node.Counts)
 	}
 	if len(sorted) > MaxNodes {
-		setCounts(cells, other, "other")
+		setCounts(cells, others, other)
 	}
 }
 
 func (g *gatherer) axes(axes []history.Axis) {
 	states := g.gauge("axis", "1 for the judgement of an axis: enforced, not enforced, partly, not supported, undefined by the API or not tested.",
 		"axis", "judgement")
+	accused := g.gauge("axis_accused", "1 for an axis that the last run accuses: it explains why others fail.", "axis")
 	for _, axis := range axes {
 		states.WithLabelValues(axis.Name, axis.Judgement).Set(1)
+		accused.WithLabelValues(axis.Name).Set(truth(axis.Accused))
 	}
 }
 

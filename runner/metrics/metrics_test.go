@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +33,7 @@ func aNight() *history.Record {
 		Latency:   history.Latency{Deny: history.Figures{Samples: 3, P50: 50 * time.Millisecond, P95: 90 * time.Millisecond, Max: 120 * time.Millisecond}},
 		Scenarios: []history.Scenario{{Name: "conformance/udp", Mark: runner.MarkFail, Counts: runner.Counts{Pass: 10, Fail: 2}}},
 		Nodes:     []history.Node{{Name: "node1", Counts: runner.Counts{Pass: 10, Fail: 2}}},
-		Axes:      []history.Axis{{Name: "udp", Judgement: "not enforced"}, {Name: "ingress", Judgement: "enforced"}},
+		Axes:      []history.Axis{{Name: "udp", Judgement: "not enforced", Accused: true}, {Name: "ingress", Judgement: "enforced"}},
 	}
 }
 
@@ -62,6 +64,30 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestTheReadmeNamesEveryMetricAndNoOther(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "night.prom"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := regexp.MustCompile(`(?m)^# HELP (\w+)`).FindAllSubmatch(text, -1)
+	named := regexp.MustCompile("(?m)^\\| `(podknock_\\w+)` ").FindAllSubmatch(readme, -1)
+	names := func(found [][][]byte) []string {
+		var all []string
+		for _, one := range found {
+			all = append(all, string(one[1]))
+		}
+		slices.Sort(all)
+		return all
+	}
+	if got, want := names(named), names(written); !slices.Equal(got, want) {
+		t.Errorf("README.md names %v, and podknock writes %v", got, want)
+	}
+}
+
 // The collector of node_exporter reads the older text format.
 func TestTheTextfileCollectorCanReadTheText(t *testing.T) {
 	text, err := Text(aNight(), nil)
@@ -75,6 +101,30 @@ func TestTheTextfileCollectorCanReadTheText(t *testing.T) {
 	}
 	if got := families["podknock_run_exit_code"].GetMetric()[0].GetGauge().GetValue(); got != 1 {
 		t.Errorf("the exit code reads %v, want 1", got)
+	}
+}
+
+func TestScenariosAreBounded(t *testing.T) {
+	record := aNight()
+	for i := range 5000 {
+		record.Scenarios = append(record.Scenarios, history.Scenario{Name: fmt.Sprintf("shop-policy%d", i), Counts: runner.Counts{Pass: 1}})
+	}
+	record.Scenarios = append(record.Scenarios, history.Scenario{Name: "broken", Error: "no stream", Counts: runner.Counts{Error: 9}})
+	record.Scenarios[4000].Error = "no node"
+	text, err := Text(record, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(text, []byte("podknock_scenario_cells{")); got != (MaxScenarios+1)*len(marks) {
+		t.Errorf("%d time series of scenarios, want %d", got, (MaxScenarios+1)*len(marks))
+	}
+	for _, want := range []string{
+		`podknock_scenario_cells{mark="error",scenario="broken",series="nightly"} 9.0`, `podknock_scenario_cells{mark="pass",scenario="other",series="nightly"} 4802.0`,
+		`podknock_scenario_error{scenario="other",series="nightly"} 1.0`,
+	} {
+		if !bytes.Contains(text, []byte(want)) {
+			t.Errorf("%s is missing", want)
+		}
 	}
 }
 

@@ -112,6 +112,8 @@ func (g *schemaGenerator) of(t reflect.Type) map[string]any {
 		return g.of(t.Elem())
 	case reflect.Slice:
 		return map[string]any{"type": "array", "items": g.of(t.Elem())}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": g.of(t.Elem())}
 	case reflect.String:
 		schema := map[string]any{"type": "string"}
 		if words := g.sources.words[name]; len(words) > 0 {
@@ -151,6 +153,9 @@ func (g *schemaGenerator) fields(t reflect.Type, properties map[string]any, requ
 		name, rest, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if field.Anonymous && name == "" {
 			g.fields(field.Type, properties, required)
+			continue
+		}
+		if name == "-" {
 			continue
 		}
 		schema := g.of(field.Type)

@@ -11,6 +11,9 @@ import (
 type Options struct {
 	// Runner are the options of the run of the features, whose id, timeouts, tenant, families and progress hold for all stages.
 	Runner runner.Options
+	// Namespace exists and is for the stages before the suite, whose namespaces are those of Runner.Reserve then. Empty means that every stage
+	// makes its own.
+	Namespace string
 	// Peers is the number of nodes above which each node is tested with a sample of so many others. Zero means DefaultPeers.
 	Peers int
 	// CanaryTimeout bounds how long the canary waits for a deny. Zero means DefaultCanaryTimeout.

@@ -125,6 +125,9 @@ func newGround(cluster Cluster, options *Options, nodes []string) *ground {
 	if options.Runner.Tenant != "" {
 		g.namespace, g.nodeNamespace = options.Runner.Tenant, ""
 		g.nodeProblem = "pods in the network of their nodes need a namespace of their own, and --namespace was given"
+	} else if options.Namespace != "" {
+		g.namespace, g.nodeNamespace = options.Namespace, ""
+		g.nodeProblem = "pods in the network of their nodes need a privileged namespace, and those of the reserve are not"
 	}
 	for i, node := range nodes {
 		g.sites = append(g.sites, &site{number: i + 1, node: node, posts: map[role]*post{}, problems: map[role]string{}})
@@ -174,6 +177,9 @@ func (g *ground) createNamespaces(ctx context.Context) error {
 	group.Go(func() error {
 		return g.cluster.CreateNamespace(groupCtx, scenarios.NamespaceObject{Logical: stageName, Object: corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: g.namespace}}})
 	})
+	if g.nodeNamespace == "" {
+		return group.Wait()
+	}
 	group.Go(func() error {
 		object := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: g.nodeNamespace}}
 		// Whoever may not have privileged pods still gets all other results.
@@ -310,6 +316,9 @@ func (g *ground) close(ctx context.Context) {
 	defer cancel()
 	group := errgroup.Group{}
 	for _, namespace := range []string{g.namespace, g.nodeNamespace} {
+		if namespace == "" {
+			continue
+		}
 		group.Go(func() error { return g.cluster.DeleteNamespace(ctx, namespace, false) })
 	}
 	_ = group.Wait()

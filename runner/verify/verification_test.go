@@ -65,6 +65,20 @@ func flannel() appsv1.DaemonSet {
 	}
 }
 
+func TestTheFirstStagesCanUseANamespaceThatExists(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster("node1", "node2")
+	report := Run(t.Context(), cluster, &runner.Plan{}, Options{
+		Runner: runner.Options{Run: "run1", CleanUpTimeout: time.Minute, Reserve: []string{"pool-2"}}, Namespace: "pool-1",
+		CanaryTimeout: 2 * time.Second, PathTimeout: time.Second,
+	})
+	g.Expect(report.Headline.Conclusion).To(Equal(ConcludedNotEnforced), "the fake enforces nothing")
+	g.Expect(cluster.pods).To(HaveLen(2*len(podRoles)), "and none in the network of its node")
+	g.Expect(cluster.pods).To(HaveEach(HaveField("Namespace", "pool-1")))
+	g.Expect(report.Preflight.Checks).To(ContainElement(And(
+		HaveField("Name", "pods in the network of their nodes"), HaveField("Found", ContainSubstring("need a privileged namespace")))))
+}
+
 func TestVerificationStopsWhereItMakesNoSense(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

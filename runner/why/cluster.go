@@ -12,11 +12,14 @@ import (
 
 // Cluster is what a question needs of Kubernetes. Its methods may be called concurrently.
 type Cluster interface {
-	// Observe reads what bears on any question, ObserveNeighbours adds what selects pods in some namespaces.
-	Observe(ctx context.Context) (*diagnose.Snapshot, error)
+	// Observe reads what bears on any question, in the whole cluster or, where that is forbidden, in some namespaces. ObserveNeighbours adds what
+	// selects pods in some namespaces.
+	Observe(ctx context.Context, namespaces ...string) (*diagnose.Snapshot, error)
 	ObserveNeighbours(ctx context.Context, snapshot *diagnose.Snapshot, namespaces ...string) error
 
 	PrepareNamespace(ctx context.Context, name string) error
+	// TryDouble says what the API server would make of a probe pod, and creates nothing.
+	TryDouble(ctx context.Context, order Order) (*corev1.Pod, error)
 	// CreateDouble creates a probe pod beside real ones, and returns it as the API server made it.
 	CreateDouble(ctx context.Context, order Order) (*corev1.Pod, error)
 	// DeletePod returns when the pod is gone.

@@ -4,7 +4,8 @@
 // # Guarantees
 //
 //   - Nothing is created before it was shown and agreed to, and nothing at all for a static question.
-//   - A probe pod carries only labels that were found safe by package identity, is never Ready, and is checked again as the API server made it.
+//   - A probe pod carries only labels that were found safe by package identity, is never Ready, and is checked as the API server would make it
+//     before it is created, and again as it was made.
 //   - Real pods are met with bare connects: they get no application data, unless a path for HTTP was given.
 //   - Everything that was created is removed on every way out that the process survives, and what is left is named.
 //

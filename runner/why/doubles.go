@@ -2,6 +2,7 @@ package why
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,7 +110,10 @@ func (p *plan) addControl(s *diagnose.Snapshot, fixed func(Order) map[string]str
 		return nil
 	}
 	order.Labels = found.Labels
-	p.doubles = append(p.doubles, double{order: order, identity: identity.Identity{Tolerated: found.Tolerated}, demands: kept})
+	// Policies have to judge it by no other labels than these.
+	ordered := maps.Clone(whole)
+	maps.Copy(ordered, found.Labels)
+	p.doubles = append(p.doubles, double{order: order, identity: identity.Identity{Tolerated: found.Tolerated}, demands: demands, real: ordered})
 	return nil
 }
 

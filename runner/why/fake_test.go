@@ -28,18 +28,24 @@ type fakeCluster struct {
 	answers func(from string, a probe.Attempt) probe.Outcome
 	// admit changes a pod as admission would.
 	admit func(*corev1.Pod)
+	// admitsLate says that a dry run does not show that.
+	admitsLate bool
+	// deleted is told of every pod that is deleted by itself. Nil tells nobody.
+	deleted func()
 	// await fails the start of pods.
 	await error
 	// left is what cannot be removed.
 	left []runner.Leftover
 
-	mu       sync.Mutex
-	created  map[string]*corev1.Pod
-	prepared []string
-	policies []string
-	joined   int
-	removed  bool
-	attempts []probe.Attempt
+	mu      sync.Mutex
+	created map[string]*corev1.Pod
+	// everCreated counts the pods that were created, those that are gone included.
+	everCreated int
+	prepared    []string
+	policies    []string
+	joined      int
+	removed     bool
+	attempts    []probe.Attempt
 }
 
 func newFake() *fakeCluster {
@@ -56,7 +62,7 @@ func newFake() *fakeCluster {
 	return f
 }
 
-func (f *fakeCluster) Observe(context.Context) (*diagnose.Snapshot, error) {
+func (f *fakeCluster) Observe(context.Context, ...string) (*diagnose.Snapshot, error) {
 	s := f.snapshot
 	s.Pods = slices.Clone(s.Pods)
 	return &s, nil
@@ -75,26 +81,40 @@ func (f *fakeCluster) FixedLabels(why.Order) map[string]string {
 	return map[string]string{runner.LabelRun: "r"}
 }
 
+func (f *fakeCluster) TryDouble(_ context.Context, order why.Order) (*corev1.Pod, error) {
+	return f.make(order, true), nil
+}
+
 func (f *fakeCluster) CreateDouble(_ context.Context, order why.Order) (*corev1.Pod, error) {
+	pod := f.make(order, false)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.created[order.Name] = pod
+	f.everCreated++
+	return pod, nil
+}
+
+// make is a pod after admission.
+func (f *fakeCluster) make(order why.Order, dryRun bool) *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: order.Namespace, Name: order.Name, Labels: maps.Clone(order.Labels)}}
 	if pod.Labels == nil {
 		pod.Labels = map[string]string{}
 	}
 	maps.Copy(pod.Labels, f.FixedLabels(order))
 	pod.Spec = corev1.PodSpec{NodeName: order.Node, Containers: []corev1.Container{{Name: "agent"}}, ReadinessGates: []corev1.PodReadinessGate{{ConditionType: "never"}}}
-	if f.admit != nil {
+	if f.admit != nil && (!dryRun || !f.admitsLate) {
 		f.admit(pod)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.created[order.Name] = pod
-	return pod, nil
+	return pod
 }
 
 func (f *fakeCluster) DeletePod(_ context.Context, _, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.created, name)
+	if f.deleted != nil {
+		f.deleted()
+	}
 	return nil
 }
 

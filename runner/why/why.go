@@ -94,7 +94,7 @@ func (s *story) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.options.Timeouts.Read, fmt.Errorf("reading the objects took longer than %s", s.options.Timeouts.Read))
 	defer cancel()
 	s.options.Progress("reading the objects")
-	snapshot, err := s.cluster.Observe(ctx)
+	snapshot, err := s.cluster.Observe(ctx, named(s.options)...)
 	if err != nil {
 		return err
 	}
@@ -107,13 +107,7 @@ func (s *story) read(ctx context.Context) error {
 	if s.options.Static {
 		return nil
 	}
-	var namespaces []string
-	for _, name := range []string{q.From.Namespace, q.Pod.Namespace} {
-		if name != "" && !slices.Contains(namespaces, name) {
-			namespaces = append(namespaces, name)
-		}
-	}
-	if err := s.cluster.ObserveNeighbours(ctx, snapshot, namespaces...); err != nil {
+	if err := s.cluster.ObserveNeighbours(ctx, snapshot, distinct(q.From.Namespace, q.Pod.Namespace)...); err != nil {
 		return err
 	}
 	s.plan, err = newPlan(q, s.options, snapshot, s.cluster.FixedLabels)
@@ -121,6 +115,20 @@ func (s *story) read(ctx context.Context) error {
 		s.evidence.Obstacles = append(s.evidence.Obstacles, s.plan.obstacles...)
 	}
 	return err
+}
+
+// named are the namespaces that the words of a question name.
+func named(o *Options) []string { return distinct(o.From.Namespace, o.To.Namespace) }
+
+// distinct are the names that are not empty, each once.
+func distinct(names ...string) []string {
+	var kept []string
+	for _, name := range names {
+		if name != "" && !slices.Contains(kept, name) {
+			kept = append(kept, name)
+		}
+	}
+	return kept
 }
 
 // withoutProbes leaves out what is no part of the question: the pods and policies of podknock itself, and policies of namespaces that are on
@@ -250,8 +258,15 @@ func (s *story) obstacle(err error) { s.evidence.Obstacles = append(s.evidence.O
 // errUnsafe says that the pod as the API server made it is not what was ordered.
 var errUnsafe = errors.New("admission changed the pod")
 
-// start creates a probe pod, looks at what admission has made of it, and waits for it.
+// start looks at what admission would make of a probe pod, creates it, looks again, and waits for it.
 func (s *story) start(ctx context.Context, d *double) (runner.Pod, error) {
+	tried, err := s.cluster.TryDouble(ctx, d.order)
+	if err != nil {
+		return runner.Pod{}, err
+	}
+	if err := unlike(tried, d); err != nil {
+		return runner.Pod{}, err
+	}
 	made, err := s.cluster.CreateDouble(ctx, d.order)
 	if err != nil {
 		return runner.Pod{}, err

@@ -88,7 +88,7 @@ func TestRealPodsGetNoData(t *testing.T) {
 	}
 }
 
-func TestAProbePodThatAdmissionChangedIsGivenUpAtOnce(t *testing.T) {
+func TestAProbePodThatAdmissionWouldChangeIsNotCreated(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		admit func(*corev1.Pod)
@@ -110,8 +110,25 @@ func TestAProbePodThatAdmissionChangedIsGivenUpAtOnce(t *testing.T) {
 			g.Expect(report.Asked).To(BeFalse())
 			g.Expect(strings.Join(report.Unknown, "\n")).To(ContainSubstring(row.want))
 			g.Expect(report.ExitCode()).To(Equal(3))
+			g.Expect(f.everCreated).To(BeZero())
 		})
 	}
+}
+
+func TestAProbePodThatAdmissionChangedAfterTheTrialIsDeletedAtOnce(t *testing.T) {
+	g := NewWithT(t)
+	f := newFake()
+	f.admitsLate = true
+	f.admit = func(p *corev1.Pod) { p.Spec.ReadinessGates = nil }
+	deleted := 0
+	f.await = errors.New("nobody waits for it")
+	f.deleted = func() { deleted++ }
+	report, err := why.Ask(t.Context(), f, question(t, "shop/db:5432"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(report.Asked).To(BeFalse())
+	g.Expect(strings.Join(report.Unknown, "\n")).To(And(ContainSubstring("readiness gate is gone"), Not(ContainSubstring("nobody waits"))))
+	g.Expect(f.everCreated).To(BeNumerically(">", 0))
+	g.Expect(deleted).To(Equal(f.everCreated), "before the clean-up")
 }
 
 func TestWithoutSafeLabelsItAsksFromWithinThePodOrNotAtAll(t *testing.T) {

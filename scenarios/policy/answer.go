@@ -104,11 +104,12 @@ const (
 	doubtPortName
 	doubtBackend
 	doubtNoBackend
+	doubtUnread
 )
 
 var doubtOrder = [...]Doubt{
 	DoubtHostNetwork, DoubtPodBlock, DoubtNodeBlock, DoubtServiceBlock, DoubtAddress, DoubtHairpin, DoubtOwnNode, DoubtNodeUnknown,
-	DoubtSource, DoubtPortName, DoubtBackend, DoubtNoBackend,
+	DoubtSource, DoubtPortName, DoubtBackend, DoubtNoBackend, DoubtUnread,
 }
 
 // list spells the set out in a fixed order; nil if it is empty.

@@ -22,6 +22,9 @@ type Cluster struct {
 	// PodRanges and ServiceRanges are where the addresses of pods and Services are that are not known yet, the cluster's pod and Service
 	// CIDRs. Without a range of a family they may be anywhere in it.
 	PodRanges, ServiceRanges []netip.Prefix
+	// Partial says that the cluster holds more than is here: an address that nothing here has may be of a pod, a Service or a node whose
+	// labels, ports and policies are not known. What depends on that is then [Depends].
+	Partial bool
 	// Plugin is what is known about the network plugin that enforces the policies. The zero value knows nothing.
 	Plugin Plugin
 }

@@ -19,6 +19,7 @@ func Compile(cluster Cluster) (*Evaluator, error) {
 		cluster: &cluster,
 		evaluator: &Evaluator{
 			plugin:    cluster.Plugin,
+			partial:   cluster.Partial,
 			ranges:    compileRanges(cluster.PodRanges),
 			fronts:    compileRanges(cluster.ServiceRanges),
 			pods:      map[objectName]*pod{},

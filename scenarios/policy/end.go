@@ -24,6 +24,9 @@ func (f *flow) masked() bool { return f.front != nil && f.front.masked }
 // end says whether a flow is admitted at one end, and by which rule of the API.
 func (e *Evaluator) end(f *flow, d direction) (answer, Basis) {
 	subject := f.subject(d)
+	if e.unread(subject) {
+		return perhaps(doubtUnread), BasisNotPod
+	}
 	if subject.pod == nil {
 		return certain(true), BasisNotPod
 	}
@@ -180,8 +183,15 @@ func (e *Evaluator) portAdmits(r *rule, port int, f *flow) answer {
 	if port == All {
 		return certain(true)
 	}
-	return r.ports[port].match(f.receiver, f.port, f.protocol, &e.plugin)
+	matched := r.ports[port].match(f.receiver, f.port, f.protocol, &e.plugin)
+	if p := &r.ports[port]; e.unread(f.receiver) && p.protocol == f.protocol && !p.any {
+		return perhaps(doubtUnread) // a Service may lead to any port
+	}
+	return matched
 }
+
+// unread reports whether a party may be one that could not be read.
+func (e *Evaluator) unread(who party) bool { return e.partial && who.pod == nil && who.node == nil }
 
 // frontAdmits judges what a plugin sees that filters before the Service address is translated: that address, and the Service's port. Only an
 // ipBlock matches such an address.

@@ -10,7 +10,8 @@ import (
 // Evaluator answers queries about one cluster. It is immutable and safe for concurrent use. It refers to the objects that it was compiled
 // from: they must not be changed.
 type Evaluator struct {
-	plugin Plugin
+	plugin  Plugin
+	partial bool
 	// ranges and fronts are where the unknown addresses of pods and Services are, by family.
 	ranges, fronts [2][]netip.Prefix
 	classes        []class

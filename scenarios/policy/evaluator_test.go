@@ -11,6 +11,7 @@ type row struct {
 	name     string
 	policies []string
 	plugin   Plugin
+	partial  bool
 	query    string
 	verdict  Verdict
 	doubts   []Doubt
@@ -22,7 +23,7 @@ func ask(t *testing.T, rows []row) {
 		t.Run(row.name, func(t *testing.T) {
 			g := NewWithT(t)
 			cluster := fixture(readPolicies(t, row.policies...)...)
-			cluster.Plugin = row.plugin
+			cluster.Plugin, cluster.Partial = row.plugin, row.partial
 			explanation := mustExplain(t, mustCompile(t, cluster), readQuery(t, row.query))
 			g.Expect(explanation.Verdict).To(Equal(row.verdict), "%s", explanation.Sentence())
 			g.Expect(explanation.Doubts).To(Equal(row.doubts))
@@ -226,5 +227,23 @@ func TestServices(t *testing.T) {
 		{name: "a node port that nodes use may look like the pod's own node", policies: []string{intoWeb + "[]}"}, query: "node:n2 -> node:n1:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
 		{name: "a node port that the pod's own node uses may look like another node", policies: []string{intoWeb + "[]}"}, query: "node:n1 -> node:n2:30080", verdict: Depends, doubts: []Doubt{DoubtSource}},
 		{name: "a node port that nobody may use", policies: []string{intoWeb + "[]}"}, query: "192.0.2.1 -> node:n2:30080", verdict: Deny},
+	})
+}
+
+// TestPartialClusters asks about addresses of which nobody knows whose they are, because not all could be read.
+func TestPartialClusters(t *testing.T) {
+	unread := []Doubt{DoubtUnread}
+	ask(t, []row{
+		{name: "all that was read is as certain as ever", partial: true, policies: []string{denyIn}, query: web, verdict: Deny},
+		{name: "the policies of the other end are not known", partial: true, query: "app/web -> 192.0.2.1:80", verdict: Depends, doubts: unread},
+		{name: "nor are those of a source", partial: true, query: "192.0.2.1 -> app/db:5432", verdict: Depends, doubts: unread},
+		{name: "egress that nothing opens is closed, whoever it is", partial: true, policies: []string{denyOut}, query: "app/web -> 192.0.2.1:80", verdict: Deny},
+		{name: "ingress that nothing opens is closed, whoever it is", partial: true, policies: []string{denyIn}, query: "192.0.2.1 -> app/db:5432", verdict: Deny},
+		{name: "pods of the own namespace are known, and it is none of them", partial: true, policies: []string{outOf + "[{to: [{podSelector: {}}]}]}"}, query: "app/web -> 192.0.2.1:80", verdict: Deny},
+		{name: "a namespaceSelector may mean it", partial: true, policies: []string{outOf + "[{to: [{namespaceSelector: {}}]}]}"}, query: "app/web -> 192.0.2.1:80", verdict: Depends, doubts: unread},
+		{name: "an ipBlock may mean it, before or after its translation", partial: true, policies: []string{outOf + "[{to: [{ipBlock: {cidr: 198.51.100.0/24}}]}]}"}, query: "app/web -> 192.0.2.1:80", verdict: Depends, doubts: unread},
+		{name: "a Service may lead to any port", partial: true, policies: []string{outOf + "[{ports: [{port: 8080}]}]}"}, query: "app/web -> 192.0.2.1:80", verdict: Depends, doubts: unread},
+		{name: "a Service keeps the protocol", partial: true, policies: []string{outOf + "[{ports: [{port: 80, protocol: UDP}]}]}"}, query: "app/web -> 192.0.2.1:80", verdict: Deny},
+		{name: "of a source the port is not asked", partial: true, policies: []string{inTo + "[{ports: [{port: 80}]}]}"}, query: "192.0.2.1 -> app/db:5432", verdict: Deny},
 	})
 }

@@ -240,6 +240,8 @@ const (
 	DoubtBackend Doubt = "backend"
 	// DoubtNoBackend: the Service has no backend for this port, or its backends are not known.
 	DoubtNoBackend Doubt = "no-backend"
+	// DoubtUnread: whose address it is, of all that could not be read ([Cluster.Partial]).
+	DoubtUnread Doubt = "unread"
 )
 
 // protocolOrTCP is the API server's default for a protocol.

@@ -119,7 +119,7 @@ func (r *reader) peer(object *networkingv1.NetworkPolicyPeer, home string) (peer
 		}
 		matched = matched.intersect(pods)
 	}
-	return peer{classes: matched}, nil
+	return peer{classes: matched, elsewhere: object.NamespaceSelector != nil}, nil
 }
 
 // homes are the classes in the namespaces that a peer means: those its namespaceSelector matches, without one the policy's own.

@@ -49,6 +49,8 @@ type rule struct {
 type peer struct {
 	block   *block
 	classes bitset
+	// elsewhere: the selectors reach beyond the policy's own namespace.
+	elsewhere bool
 }
 
 // block is an ipBlock.
@@ -189,6 +191,8 @@ func covers(prefix, r netip.Prefix) bool { return prefix.Bits() <= r.Bits() && p
 // covers says whether a peer of a rule matches a party of a connection.
 func (e *Evaluator) covers(p *peer, who party, f family) answer {
 	switch {
+	case e.unread(who) && (p.block != nil || p.elsewhere):
+		return perhaps(doubtUnread)
 	case p.block == nil && who.pod == nil:
 		return certain(false)
 	case p.block == nil:

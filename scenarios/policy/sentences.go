@@ -274,6 +274,8 @@ func (d Doubt) Sentence() string {
 		return "which backend of the Service is chosen"
 	case DoubtNoBackend:
 		return "the Service has no known backend for this port"
+	case DoubtUnread:
+		return "whose address it is, which could not be read"
 	}
 	return string(d)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection"
@@ -41,23 +42,24 @@ func Hold(ctx context.Context, options LeaseOptions) (held context.Context, rele
 	if options.Patience == 0 {
 		options.Patience = options.Duration * 3 / 2
 	}
-	lock := &resourcelock.LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Namespace: options.Namespace, Name: "podknock-" + options.Series},
+	name := "podknock-" + options.Series
+	lock := &candidLock{refused: make(chan error, 1), Interface: &resourcelock.LeaseLock{
+		LeaseMeta:  metav1.ObjectMeta{Namespace: options.Namespace, Name: name},
 		Client:     options.Client.CoordinationV1(),
 		LockConfig: resourcelock.ResourceLockConfig{Identity: options.Holder},
-	}
+	}}
 	held, lose := context.WithCancelCause(ctx)
 	started := make(chan struct{})
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, LeaseDuration: options.Duration, RenewDeadline: options.Duration * 2 / 3, RetryPeriod: options.Duration / 10,
-		ReleaseOnCancel: true, Name: "podknock-" + options.Series,
+		ReleaseOnCancel: true, Name: name,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(context.Context) { close(started) },
 			OnStoppedLeading: func() { lose(ErrLost) },
 		},
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("hold lease %q: %w", lock.LeaseMeta.Name, err)
+		return nil, nil, fmt.Errorf("hold lease %q: %w", name, err)
 	}
 	// The Lease is given back after the run's own end, a signal included, so that the next one does not wait for its expiry.
 	electing, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -78,13 +80,48 @@ func Hold(ctx context.Context, options LeaseOptions) (held context.Context, rele
 	case <-patience.C:
 		// The elector uses the lock until it has ended.
 		give()
-		err = fmt.Errorf("hold lease %q in namespace %q: %w: %s", lock.LeaseMeta.Name, options.Namespace, ErrHeld, holder(ctx, lock))
+		err = fmt.Errorf("hold lease %q in namespace %q: %w: %s", name, options.Namespace, ErrHeld, holder(ctx, lock))
+	case refused := <-lock.refused:
+		give()
+		err = fmt.Errorf("hold lease %q in namespace %q: %w", name, options.Namespace, refused)
 	case <-ctx.Done():
 		give()
 		err = context.Cause(ctx)
 	}
 	lose(err)
 	return nil, nil, err
+}
+
+// candidLock tells of a right that is missing: the elector would go on trying, and it would look as if somebody else held the Lease.
+type candidLock struct {
+	resourcelock.Interface
+	refused chan error
+}
+
+func (l *candidLock) look(err error) error {
+	if apierrors.IsForbidden(err) {
+		select {
+		case l.refused <- err:
+		default: // one is enough
+		}
+	}
+	return err
+}
+
+// Get implements [resourcelock.Interface].
+func (l *candidLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	return record, raw, l.look(err)
+}
+
+// Create implements [resourcelock.Interface].
+func (l *candidLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.look(l.Interface.Create(ctx, record))
+}
+
+// Update implements [resourcelock.Interface].
+func (l *candidLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.look(l.Interface.Update(ctx, record))
 }
 
 // holder says who holds a Lease, or why that is not known.

@@ -170,6 +170,25 @@ func TestALeaseThatCannotBeRenewedEndsTheRun(t *testing.T) {
 	g.Expect(context.Cause(held)).To(MatchError(ErrLost))
 }
 
+func TestARightThatIsMissingIsNotTakenForAnotherRun(t *testing.T) {
+	for _, verb := range []string{"get", "create", "update"} {
+		t.Run(verb, func(t *testing.T) {
+			g := NewWithT(t)
+			client := fake.NewClientset()
+			options := LeaseOptions{Client: client, Namespace: "podknock", Series: "nightly", Holder: "first"}
+			if verb == "update" {
+				_, release, err := Hold(t.Context(), options)
+				g.Expect(err).NotTo(HaveOccurred())
+				release()
+			}
+			refuse(client, verb, "leases")
+			_, _, err := Hold(t.Context(), options)
+			g.Expect(err).To(MatchError(And(ContainSubstring(`hold lease "podknock-nightly" in namespace "podknock"`), ContainSubstring("no right"))))
+			g.Expect(err).NotTo(MatchError(ErrHeld))
+		})
+	}
+}
+
 func TestAnInterruptEndsTheWaitForALease(t *testing.T) {
 	g := NewWithT(t)
 	client := fake.NewClientset()

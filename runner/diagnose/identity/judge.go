@@ -22,7 +22,8 @@ const (
 
 // Identity is what a probe pod may carry.
 type Identity struct {
-	Way    Way               `json:"way"`
+	// Way is how the labels were found; empty for a pod that has none of its own.
+	Way    Way               `json:"way,omitempty"`
 	Labels map[string]string `json:"labels,omitempty"`
 	// Tolerated are the objects that match it, each with the reason why that does no harm.
 	Tolerated []Tolerated `json:"tolerated,omitempty"`

@@ -28,6 +28,9 @@ func WantedConfigMaps() []ConfigMapName {
 	return []ConfigMapName{{"kube-system", "cilium-config"}}
 }
 
+// WantedDeployment is the one Deployment in which a product keeps its switch.
+const WantedDeployment = "kube-ovn-controller"
+
 // workload is a DaemonSet or Deployment of a plugin.
 type workload struct {
 	kind, namespace, name string

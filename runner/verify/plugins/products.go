@@ -57,7 +57,7 @@ var products = []product{
 		advice: "look whether the pods of ovnkube-node are Ready on every node",
 	},
 	{
-		name: "Kube-OVN", workloads: []string{"kube-ovn-controller"}, main: "kube-ovn-controller", look: lookKubeOVN,
+		name: "Kube-OVN", workloads: []string{WantedDeployment}, main: WantedDeployment, look: lookKubeOVN,
 		advice: "look whether kube-ovn-controller runs with --enable-np=true",
 	},
 	{

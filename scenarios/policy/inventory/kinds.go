@@ -3,11 +3,12 @@ package inventory
 import (
 	"strings"
 
+	"github.com/podknock/podknock/scenarios/internal/manifest"
 	"github.com/podknock/podknock/scenarios/internal/strict"
 )
 
 // policyKind is read strictly.
-const policyKind = "NetworkPolicy"
+const policyKind = manifest.PolicyKind
 
 // kindDecoder reads one kind of object.
 type kindDecoder struct {
@@ -24,7 +25,7 @@ func init() {
 	core, apps, batch := []string{"v1"}, []string{"apps/v1"}, []string{"batch/v1"}
 	admission := []string{"admissionregistration.k8s.io/v1"}
 	decoders = map[string]kindDecoder{
-		policyKind:                       {versions: []string{policyVersion}, read: (*Reader).readPolicy},
+		policyKind:                       {versions: []string{manifest.PolicyAPIVersion}, read: (*Reader).readPolicy},
 		"Namespace":                      {versions: core, clusterWide: true, read: (*Reader).readNamespace},
 		"Node":                           {versions: core, clusterWide: true, read: (*Reader).readKubernetesNode},
 		"Pod":                            {versions: core, read: (*Reader).readPod},

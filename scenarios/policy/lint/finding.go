@@ -43,6 +43,8 @@ type Finding struct {
 	// What says in one sentence what is wrong, Do what to do about it.
 	What string `json:"what"`
 	Do   string `json:"do"`
+	// Command does it to the object in the cluster, in a shell, where that is known.
+	Command string `json:"command,omitempty"`
 }
 
 // Report is what a look at an inventory found.

@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/podknock/podknock/scenarios/policy/inventory"
 	"github.com/podknock/podknock/scenarios/policy/lint"
 )
 
@@ -42,39 +43,38 @@ func TestTheJSONLooksAsInTheGoldenFile(t *testing.T) {
 	golden(t, "testdata/sample.json", indented(t, lint.NewDocument(sample(t))))
 }
 
+// TestSARIFLooksAsInTheGoldenFile renders a finding of every form of place. Package scenarios/schema/conformance holds the file against the schema
+// of SARIF, which is why all rules are in it.
 func TestSARIFLooksAsInTheGoldenFile(t *testing.T) {
-	log := lint.NewSARIF(sample(t), "1.2.3")
-	log.Runs[0].Tool.Driver.Rules = log.Runs[0].Tool.Driver.Rules[:1] // the table of README.md has the others
-	golden(t, "testdata/sample.sarif", indented(t, log))
+	report := sample(t)
+	first := report.Findings[0]
+	for _, at := range []*inventory.Position{nil, {File: "-", Line: 3, Column: 1}, {File: "/charts/my shop#1.yaml", Line: 3}, {File: "b:c.yaml"}} {
+		first.Position = at
+		report.Findings = append(report.Findings, first)
+	}
+	golden(t, "testdata/sample.sarif", indented(t, lint.NewSARIF(report, "1.2.3")))
 }
 
-// TestSARIFHasTheShapeOfTheStandard checks what SARIF 2.1.0 demands of the objects in use, and that there are no others: its schema allows no
-// additional properties.
-func TestSARIFHasTheShapeOfTheStandard(t *testing.T) {
+// TestSARIFPointsAtItsRules checks what the schema of SARIF cannot say.
+func TestSARIFPointsAtItsRules(t *testing.T) {
 	g := NewWithT(t)
-	var log map[string]any
+	var log struct {
+		Runs []struct {
+			Tool struct {
+				Driver struct{ Rules []struct{ ID string } }
+			}
+			Results []struct {
+				RuleID    string
+				RuleIndex int
+			}
+		}
+	}
 	g.Expect(json.Unmarshal([]byte(indented(t, lint.NewSARIF(sample(t), "1.2.3"))), &log)).To(Succeed())
-	g.Expect(log).To(And(HaveLen(3), HaveKey("$schema"), HaveKeyWithValue("version", "2.1.0")))
-	run := log["runs"].([]any)[0].(map[string]any)
-	g.Expect(run).To(And(HaveLen(3), HaveKey("tool"), HaveKeyWithValue("columnKind", "unicodeCodePoints")))
-	driver := run["tool"].(map[string]any)["driver"].(map[string]any)
-	g.Expect(driver).To(And(HaveLen(3), HaveKeyWithValue("name", "podknock"), HaveKey("version")))
-	rules := driver["rules"].([]any)
+	rules := log.Runs[0].Tool.Driver.Rules
 	g.Expect(rules).To(HaveLen(len(lint.Rules())))
-	results := run["results"].([]any)
-	g.Expect(results).NotTo(BeEmpty())
-	for _, each := range results {
-		result := each.(map[string]any)
-		g.Expect(result).To(HaveLen(6))
-		g.Expect(result["level"]).To(BeElementOf("error", "warning", "note"))
-		rule := rules[int(result["ruleIndex"].(float64))].(map[string]any)
-		g.Expect(rule["id"]).To(Equal(result["ruleId"]))
-		g.Expect(result["message"]).To(HaveKeyWithValue("text", Not(BeEmpty())))
-		location := result["locations"].([]any)[0].(map[string]any)
-		physical := location["physicalLocation"].(map[string]any)
-		g.Expect(physical["artifactLocation"]).To(Equal(map[string]any{"uri": "shop.yaml"}))
-		g.Expect(physical["region"]).To(And(HaveLen(2), HaveKeyWithValue("startLine", BeNumerically(">=", 1)), HaveKeyWithValue("startColumn", BeNumerically(">=", 1))))
-		g.Expect(result["partialFingerprints"]).To(HaveLen(1))
+	g.Expect(log.Runs[0].Results).NotTo(BeEmpty())
+	for _, result := range log.Runs[0].Results {
+		g.Expect(rules[result.RuleIndex].ID).To(Equal(result.RuleID))
 	}
 }
 

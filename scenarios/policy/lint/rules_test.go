@@ -1,6 +1,8 @@
 package lint_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -177,4 +179,23 @@ func TestFindingsThatAreMeantAreLeftOut(t *testing.T) {
 	g.Expect(told(look(t, shop+meant, nil, lint.Options{}), lint.Note)).To(BeEmpty())
 	_, err := lint.Run(&inventory.Inventory{}, nil, lint.Options{Skip: []string{"nonsense"}})
 	g.Expect(err).To(MatchError(`no rule is called "nonsense"`))
+}
+
+func TestASelectorForAllIsNarrowedByALabelThatTells(t *testing.T) {
+	open := policyOf("p", "podSelector: {}\npolicyTypes: [Ingress]\ningress: [{ports: [{port: 8080}]}]")
+	for _, row := range []struct{ name, manifests, want string }{
+		{"another pod has all of its labels", shop + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: twin, namespace: shop, labels: {app: web, tier: front}}\nspec: {containers: [{name: c, ports: [{containerPort: 9}]}]}\n" + open, ""},
+		{"its name", shop + open, `kubectl patch networkpolicy p -n shop --type=json -p '[{"op":"replace","path":"/spec/podSelector","value":{"matchLabels":{"app":"web"}}}]'`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := NewWithT(t)
+			found := look(t, row.manifests, nil, lint.Options{}).Findings
+			i := slices.IndexFunc(found, func(f lint.Finding) bool { return f.Rule == "selects-all" })
+			g.Expect(i).To(BeNumerically(">=", 0))
+			g.Expect(found[i].Command).To(Equal(row.want))
+			var text strings.Builder
+			g.Expect(lint.Text(&text, &lint.Report{Findings: found}, lint.Note)).To(Succeed())
+			g.Expect(strings.Contains(text.String(), "kubectl patch")).To(Equal(row.want != ""))
+		})
+	}
 }

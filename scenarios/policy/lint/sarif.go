@@ -130,7 +130,7 @@ func fileURI(path string) string {
 	if filepath.IsAbs(path) {
 		return (&url.URL{Scheme: "file", Path: path}).String()
 	}
-	return (&url.URL{Path: path}).EscapedPath()
+	return (&url.URL{Path: path}).String()
 }
 
 func fingerprint(finding *Finding) string {

@@ -9,6 +9,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/podknock/podknock/scenarios/policy"
 	"github.com/podknock/podknock/scenarios/policy/inventory"
 )
 
@@ -71,9 +72,32 @@ func (c *checker) checkSelectsAll(p *networkingv1.NetworkPolicy) {
 	if len(p.Spec.Ingress) == 0 || numbered || len(fit) == 0 || len(others) == 0 {
 		return
 	}
-	c.found(ruleSelectsAll, refOf(p), "spec.podSelector",
-		fmt.Sprintf("The empty podSelector selects every pod of namespace %s, and isolates %s, of whose ports it admits none.", p.Namespace, listed(others)),
-		fmt.Sprintf("If only %s is meant, select its labels.", listed(fit)))
+	known, _ := rule(ruleSelectsAll)
+	c.add(Finding{
+		Rule: known.ID, Severity: known.Severity, Object: refOf(p), Field: "spec.podSelector",
+		What: fmt.Sprintf("The empty podSelector selects every pod of namespace %s, and isolates %s, of whose ports it admits none.", p.Namespace, listed(others)),
+		Do:   fmt.Sprintf("If only %s is meant, select its labels.", listed(fit)), Command: c.patchToSelect(p, fit),
+	})
+}
+
+// patchToSelect is the command that makes a policy select some pods of its namespace and no others, by a label that tells them apart; empty if there
+// is none.
+func (c *checker) patchToSelect(p *networkingv1.NetworkPolicy, fit []*corev1.Pod) string {
+	var of, others []map[string]string
+	for _, pod := range c.pods[p.Namespace] {
+		if slices.Contains(fit, pod) {
+			of = append(of, pod.Labels)
+		} else {
+			others = append(others, pod.Labels)
+		}
+	}
+	key, value, found := policy.TellingLabel(of, others)
+	if !found {
+		return ""
+	}
+	// Keys and values of labels need no quoting in JSON, nor in a shell's single quotes.
+	return fmt.Sprintf(`kubectl patch networkpolicy %s -n %s --type=json -p '[{"op":"replace","path":"/spec/podSelector","value":{"matchLabels":{"%s":"%s"}}}]'`,
+		p.Name, p.Namespace, key, value)
 }
 
 // portsOf are the ports that a pod declares, those of sidecar init containers among them.

@@ -30,6 +30,9 @@ func Text(out io.Writer, report *Report, least Severity) error {
 		}
 		fmt.Fprintf(&text, "  %-*s  %-7s  %s\n    %s\n    %s\n", report.placeWidth(finding.Object), place(finding), finding.Severity, finding.Rule,
 			finding.What, finding.Do)
+		if finding.Command != "" {
+			fmt.Fprintf(&text, "    %s\n", finding.Command)
+		}
 	}
 	if text.Len() > 0 {
 		text.WriteString("\n")

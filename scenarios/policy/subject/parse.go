@@ -103,7 +103,8 @@ func (o Options) parseLabels(text string) (Reference, error) {
 	if err != nil {
 		return Reference{}, fmt.Errorf("labels %q: %w", selector, err)
 	}
-	if parsed.Empty() {
+	// A selector of one bare key would be spelled like the name of a pod.
+	if parsed.Empty() || !strings.ContainsAny(parsed.String(), "=!,(") {
 		return Reference{}, errForm
 	}
 	return Reference{Kind: KindLabels, Namespace: namespace, Labels: parsed.String()}, nil

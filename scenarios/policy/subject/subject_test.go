@@ -170,7 +170,7 @@ func TestReferencesFindTheirEndpoints(t *testing.T) {
 }
 
 func FuzzParseTarget(f *testing.F) {
-	for _, seed := range []string{"shop/web:80", "svc/a/b:http/UDP", "[2001:db8::/32]:443", "a/b=c,d in (e,f):1", "::1", "a.b.:53/UDP", "node/x"} {
+	for _, seed := range []string{"shop/web:80", "svc/a/b:http/UDP", "[2001:db8::/32]:443", "a/b=c,d in (e,f):1", "::1", "a.b.:53/UDP", "node/x", "0 \x00!"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

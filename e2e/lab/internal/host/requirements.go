@@ -59,6 +59,8 @@ func Install(ctx context.Context, progress io.Writer) error {
 		{"update", "-qq"},
 		append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...),
 	} {
+		// Another process may be installing just now; apt gives up at once by default.
+		args = append([]string{"-o", "DPkg::Lock::Timeout=120"}, args...)
 		cmd := exec.CommandContext(ctx, "apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := cmd.CombinedOutput(); err != nil {
