@@ -18,6 +18,8 @@ type answer struct {
 	result probe.Result
 	// failure says why there is none.
 	failure string
+	// took is the time from the question to the agent's answer, which is longer than the knock itself if the agent could not be reached.
+	took time.Duration
 }
 
 // table holds an answer for each cell of a step.
@@ -59,8 +61,9 @@ func (l *lane) askFrom(ctx context.Context, source string, aims []aim, cells []i
 		attempts[i] = aims[cell].attempt
 		attempts[i].Timing = enough(timing, attempts[i].Loss)
 	}
+	start := time.Now()
 	err := l.agent(source).Run(ctx, attempts, func(index int, result probe.Result) {
-		answers[cells[index]] = answer{asked: true, result: l.reread(aims[cells[index]], result)}
+		answers[cells[index]] = answer{asked: true, result: l.reread(aims[cells[index]], result), took: time.Since(start)}
 	})
 	l.attempts.Add(int64(len(attempts)))
 	l.tell(Event{Attempts: len(attempts)})

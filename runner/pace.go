@@ -23,6 +23,8 @@ type pace struct {
 	canary time.Duration
 	// stagger is the time between two sockets of an attempt.
 	stagger time.Duration
+	// late is how long an agent may take with an answer before it counts as out of reach meanwhile. A knock takes some 3 s at most.
+	late time.Duration
 	// answer is how long agents have for what they are asked when a step's bound has passed, and for each question beside its rounds. A stream
 	// that is lost is opened again and again meanwhile; without a limit, a node that is cut off would hold a step for minutes.
 	answer time.Duration
@@ -36,6 +38,7 @@ func (p pace) withDefaults() pace {
 	setDefault(&p.dwell, time.Second)
 	setDefault(&p.canary, SlowEnforcement)
 	setDefault(&p.stagger, 100*time.Millisecond)
+	setDefault(&p.late, 8*time.Second)
 	setDefault(&p.answer, 15*time.Second)
 	return p
 }

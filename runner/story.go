@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -144,6 +145,8 @@ type watch struct {
 	// began are the agents of the pods when the step began, and replaced says of those that are other ones at its bound why.
 	began    map[string]instance
 	replaced map[string]string
+	// late says of the pods that were out of reach in the round that counts why what was found about them proves nothing.
+	late map[string]string
 }
 
 // settle asks until the step has come to rest, joins both ends' evidence and asks again what is unclear. If the evidence contradicts what
@@ -282,6 +285,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 		}
 	}
 	w.askQuietly(ctx, w.aims, doubtful, answers, destinations)
+	w.late = w.lateOf(w.last.table)
 	if w.settled.How == SettledAtBound {
 		w.replaced = w.lane.replaced(ctx, w.began)
 	}
@@ -347,7 +351,7 @@ func (w *watch) disturbance(a aim) string {
 		if !ok {
 			continue
 		}
-		why := w.replaced[name]
+		why := cmp.Or(w.replaced[name], w.late[name])
 		if incidents := w.cluster.PodIncidents(pod.Namespace, pod.Name); incidents.Gone || incidents.Lost || incidents.Count > w.counts[name] {
 			why = incidents.Last
 		}

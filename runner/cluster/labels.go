@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/podknock/podknock/runner"
 )
@@ -61,12 +60,6 @@ func LabelValue(text string) string {
 		return "unknown"
 	}
 	return value
-}
-
-// expired tells whether an object with these labels may be removed by anybody.
-func expired(labels map[string]string, now time.Time) bool {
-	seconds, err := strconv.ParseInt(labels[LabelExpires], 10, 64)
-	return err == nil && now.Unix() >= seconds
 }
 
 // ThisProcess names this process, for finding out later on the same machine whether it still runs.

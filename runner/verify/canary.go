@@ -29,14 +29,6 @@ var canaryForms = []canaryForm{
 	{egressNoRule, networkingv1.PolicyTypeEgress, false}, {egressNobody, networkingv1.PolicyTypeEgress, true},
 }
 
-// form says in words how the policy denies.
-func (f *canaryForm) form() string {
-	if f.nobody {
-		return "one rule admitting a peer that does not exist"
-	}
-	return "no rule"
-}
-
 // policy is the one that denies in this form.
 func (f *canaryForm) policy(g *ground) *networkingv1.NetworkPolicy {
 	policy := &networkingv1.NetworkPolicy{
