@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/podknock/podknock/scenarios"
 )
 
@@ -27,7 +29,9 @@ func (l *lane) lookAround(ctx context.Context) error {
 			continue // the limits of a namespace that was there before are not put there for us
 		}
 		limits, err := l.cluster.ListLimits(ctx, namespace)
-		if err != nil {
+		if apierrors.IsForbidden(err) {
+			l.note("%v", err) // a run without this right is worth more than none
+		} else if err != nil {
 			return err
 		}
 		for _, name := range limits {

@@ -39,7 +39,8 @@ type Namespaces interface {
 	PrepareNamespace(ctx context.Context, name string) error
 	// DeleteNamespace returns when the pods of the namespace are gone. The end of the namespace itself is not waited for, unless gone is set.
 	DeleteNamespace(ctx context.Context, name string, gone bool) error
-	// ListLimits names the quotas and limit ranges in a namespace, such as `ResourceQuota "compute"`. What may not be read is left out.
+	// ListLimits names the quotas and limit ranges in a namespace, such as `ResourceQuota "compute"`. It fails with Forbidden if they may not
+	// be read.
 	ListLimits(ctx context.Context, namespace string) ([]string, error)
 	// AuditLabels names everything in an existing namespace that would take a probe pod of these for its own by its labels, such as
 	// `Service "web"`. It fails if that cannot be known.

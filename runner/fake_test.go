@@ -47,6 +47,8 @@ type fakeCluster struct {
 	injected []networkingv1.NetworkPolicy
 	// limits and sidecars are what the platform puts into every namespace and pod.
 	limits, sidecars []string
+	// limitsErr is why limits may not be read.
+	limitsErr error
 	// owners are who takes pods for its own by their label role. auditError says why that is not known.
 	owners     map[string]string
 	auditError error
@@ -93,7 +95,9 @@ func (c *fakeCluster) CreateNamespace(_ context.Context, namespace scenarios.Nam
 	return nil
 }
 
-func (c *fakeCluster) ListLimits(context.Context, string) ([]string, error) { return c.limits, nil }
+func (c *fakeCluster) ListLimits(context.Context, string) ([]string, error) {
+	return c.limits, c.limitsErr
+}
 
 func (c *fakeCluster) AuditLabels(_ context.Context, _ string, pods []PodOrder) ([]string, error) {
 	var taken []string

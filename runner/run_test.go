@@ -10,7 +10,9 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
@@ -236,6 +238,15 @@ func TestWhatThePlatformInjectsIsNamed(t *testing.T) {
 	g.Expect(report.Scenarios[0].Mark).To(Equal(MarkPass), "nothing failed")
 	g.Expect(report.Scenarios[0].Notes).To(ContainElements(ContainSubstring(`ResourceQuota "compute"`), ContainSubstring(`LimitRange "small"`),
 		ContainSubstring(`container "proxy" is in pod "front"`)))
+}
+
+func TestLimitsThatMayNotBeReadAreNoted(t *testing.T) {
+	g := NewWithT(t)
+	cluster := newFakeCluster()
+	cluster.limitsErr = apierrors.NewForbidden(corev1.Resource("resourcequotas"), "", errors.New("no right"))
+	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+	g.Expect(report.Scenarios[0].Mark).To(Equal(MarkPass))
+	g.Expect(report.Scenarios[0].Notes).To(ContainElement(ContainSubstring("resourcequotas is forbidden")))
 }
 
 func TestAScenarioWhosePodsOthersWouldTakeIsLeftOut(t *testing.T) {

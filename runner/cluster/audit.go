@@ -10,7 +10,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -123,7 +122,7 @@ func bySelector[T any](err error, items []T, of func(*T) (string, *metav1.LabelS
 	return all, err
 }
 
-// ListLimits names the ResourceQuotas and LimitRanges of a namespace. Where they may not be read there are none.
+// ListLimits names the ResourceQuotas and LimitRanges of a namespace.
 func (c *Cluster) ListLimits(ctx context.Context, namespace string) ([]string, error) {
 	var quotas *corev1.ResourceQuotaList
 	var ranges *corev1.LimitRangeList
@@ -136,9 +135,6 @@ func (c *Cluster) ListLimits(ctx context.Context, namespace string) ([]string, e
 			ranges, err = c.client.CoreV1().LimitRanges(namespace).List(ctx, metav1.ListOptions{})
 			return err
 		})
-	}
-	if apierrors.IsForbidden(err) {
-		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list quotas and limit ranges of namespace %q: %w", namespace, err)

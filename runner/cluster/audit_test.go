@@ -57,7 +57,9 @@ func TestLimitsAreNamedWhereTheyMayBeRead(t *testing.T) {
 	client.PrependReactor("list", "limitranges", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(corev1.Resource("limitranges"), "", nil)
 	})
-	g.Expect(c.ListLimits(t.Context(), "ns")).To(BeEmpty())
+	_, err := c.ListLimits(t.Context(), "ns")
+	g.Expect(apierrors.IsForbidden(err)).To(BeTrue())
+	g.Expect(err).To(MatchError(ContainSubstring(`list quotas and limit ranges of namespace "ns"`)))
 }
 
 func TestContainersThatSomebodyPutIntoAPodAreNamed(t *testing.T) {

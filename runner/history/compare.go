@@ -109,7 +109,7 @@ func (d *Diff) answer(before, after *Record) {
 	if before.Answer == after.Answer || before.Answer == "" || after.Answer == "" {
 		return
 	}
-	change := Change{Kind: ChangeAnswer, Subject: "of the verification", Was: before.Answer, Is: after.Answer, Why: after.Headline}
+	change := Change{Kind: ChangeAnswer, Subject: "of the verification", Was: before.Answer, Is: after.Answer, Why: after.AnswerText}
 	switch was, is := answerRank[before.Answer], answerRank[after.Answer]; {
 	case was == 0 || is == 0 || was == is:
 		d.Other = append(d.Other, change)

@@ -34,6 +34,8 @@ type Record struct {
 	Error string `json:"error,omitempty"`
 	// Answer is the conclusion of a verification in a word, see package verify. Empty for another run.
 	Answer string `json:"answer,omitempty"`
+	// AnswerText is the sentence that the verification itself puts first, whatever became the headline.
+	AnswerText string `json:"answerText,omitempty"`
 
 	Counts    runner.Counts `json:"counts"`
 	Latency   Latency       `json:"latency"`

@@ -20,7 +20,7 @@ func NewVerification(series string, report *verify.Report, suite *runner.Report)
 	record.Run, record.Version, record.Start, record.Elapsed = report.Run, report.Version, report.Start, report.Elapsed
 	record.Server, record.ExitCode, record.Error = report.Cluster.Version, report.ExitCode(), report.Error
 	record.Counts, record.Requests, record.Leftovers = report.Counts, report.Requests, len(report.CleanUp.Leftovers)
-	record.Answer = string(report.Headline.Conclusion)
+	record.Answer, record.AnswerText = string(report.Headline.Conclusion), report.Headline.Text
 	for i := range report.Axes {
 		record.Axes = append(record.Axes, newAxis(&report.Axes[i], report.Headline.Text))
 	}

@@ -47,6 +47,7 @@ func TestTheRecordOfAVerificationNamesTheAccusedAxis(t *testing.T) {
 	record := NewVerification("nightly", aVerification(), aSuite())
 	g.Expect(record.ExitCode).To(Equal(verify.ExitNotEnforced))
 	g.Expect(record.Answer).To(Equal("defective"))
+	g.Expect(record.AnswerText).To(Equal(aVerification().Headline.Text))
 	g.Expect(record.Headline).To(HavePrefix("axis ip-block-except is not enforced: Policies are enforced, with a defect"))
 	g.Expect(record.Axes).To(Equal([]Axis{
 		{Name: "egress", Judgement: "partly", Why: "it follows from ignores-except"},
@@ -97,14 +98,14 @@ func TestWhatIsWorseBetweenVerifications(t *testing.T) {
 		{"the accused axis comes before those that follow from it", enforced(nil), enforced(func(r *Record) {
 			r.Axes[0] = Axis{Name: "udp", Judgement: "not enforced", Why: "it follows from a-defect"}
 			r.Axes[2] = Axis{Name: "zz-cause", Judgement: "partly", Why: "the engine is wrong.", Accused: true}
-			r.Answer, r.Headline = "defective", "axis zz-cause is partly: the engine is wrong."
+			r.Answer, r.AnswerText, r.Headline = "defective", "the engine is wrong.", "axis zz-cause was enforced and is partly now (and 2 more)"
 		}), []string{
 			"axis zz-cause was enforced and is partly now: the engine is wrong.",
 			"axis udp was enforced and is not enforced now: it follows from a-defect",
-			"answer of the verification was enforced and is defective now: axis zz-cause is partly: the engine is wrong.",
+			"answer of the verification was enforced and is defective now: the engine is wrong.",
 		}, nil},
 		{"a verification that never came to the axes has its answer", enforced(nil), enforced(func(r *Record) {
-			r.Axes, r.Answer, r.Headline = nil, "not enforced", "Nothing is enforced."
+			r.Axes, r.Answer, r.AnswerText = nil, "not enforced", "Nothing is enforced."
 		}), []string{"answer of the verification was enforced and is not enforced now: Nothing is enforced."}, nil},
 		{"a node that enforces less than before is a regression", enforced(nil), enforced(func(r *Record) { r.Nodes[1].Enforces = EnforcesNothing }),
 			[]string{"node node2 was enforcing everything and is enforcing nothing now"}, nil},
