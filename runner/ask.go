@@ -18,8 +18,8 @@ type answer struct {
 	result probe.Result
 	// failure says why there is none.
 	failure string
-	// took is the time from the question to the agent's answer, which is longer than the knock itself if the agent could not be reached.
-	took time.Duration
+	// late is how much longer the agent's answer took than the knock itself: the time for which it could not be reached, if it is long.
+	late time.Duration
 }
 
 // table holds an answer for each cell of a step.
@@ -60,10 +60,14 @@ func (l *lane) askFrom(ctx context.Context, source string, aims []aim, cells []i
 	for i, cell := range cells {
 		attempts[i] = aims[cell].attempt
 		attempts[i].Timing = enough(timing, attempts[i].Loss)
+		if attempts[i].Protocol == probe.DNS {
+			// Its silence is that of several servers, and not pooled.
+			attempts[i].Timing.Sockets = max(attempts[i].Timing.Sockets, roundSockets)
+		}
 	}
 	start := time.Now()
 	err := l.agent(source).Run(ctx, attempts, func(index int, result probe.Result) {
-		answers[cells[index]] = answer{asked: true, result: l.reread(aims[cells[index]], result), took: time.Since(start)}
+		answers[cells[index]] = answer{asked: true, result: l.reread(aims[cells[index]], result), late: time.Since(start) - result.Elapsed}
 	})
 	l.attempts.Add(int64(len(attempts)))
 	l.tell(Event{Attempts: len(attempts)})

@@ -16,11 +16,11 @@ func (w *watch) lateOf(answers table) map[string]string {
 			continue
 		}
 		sources[source] = true
-		switch took := answers[i].took; {
+		switch by := answers[i].late; {
 		case !answers[i].asked:
 			late[source] = max(late[source], w.options.pace.late)
-		case took > w.options.pace.late:
-			late[source] = max(late[source], took)
+		case by > w.options.pace.late:
+			late[source] = max(late[source], by)
 		}
 	}
 	for source := range sources {

@@ -9,7 +9,7 @@ import (
 
 func TestPodsThatWereOutOfReach(t *testing.T) {
 	pods := map[string]Pod{"one": {Node: "node1"}, "two": {Node: "node1"}, "mute": {Node: "node1"}, "far": {Node: "node2"}}
-	in := func(took time.Duration) answer { return answer{asked: true, took: took} }
+	in := func(took time.Duration) answer { return answer{asked: true, late: took} }
 	for _, row := range []struct {
 		name    string
 		answers map[string]answer

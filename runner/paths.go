@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"maps"
 	"math"
 	"time"
 
@@ -34,6 +35,14 @@ func (p *paths) learn(a aim, result probe.Result, stagger time.Duration) {
 		p.sent += result.Tries
 		p.lost += result.Tries - 1
 	}
+}
+
+// replace takes what was measured anew.
+func (p *paths) replace(anew paths) {
+	if anew.sent > 0 {
+		p.sent, p.lost = anew.sent, anew.lost
+	}
+	maps.Copy(p.trips, anew.trips)
 }
 
 // loss is the chance that a packet is lost in one direction, if both are alike: of a question and its answer one is lost with 1-(1-p)². It is

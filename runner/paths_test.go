@@ -41,6 +41,16 @@ func TestPathsLearnFromWhatGotThrough(t *testing.T) {
 	}
 }
 
+func TestWhatIsMeasuredAnewReplacesWhatWas(t *testing.T) {
+	g := NewWithT(t)
+	before := paths{trips: map[[2]string]time.Duration{{"web", "a"}: time.Second, {"web", "b"}: time.Second}, sent: 4, lost: 2}
+	before.replace(paths{trips: map[[2]string]time.Duration{{"web", "a"}: time.Millisecond}, sent: 200})
+	g.Expect(before.trips).To(Equal(map[[2]string]time.Duration{{"web", "a"}: time.Millisecond, {"web", "b"}: time.Second}))
+	g.Expect(before.loss()).To(BeZero())
+	before.replace(paths{})
+	g.Expect(before.sent).To(Equal(200), "where nothing answered, what is known stays")
+}
+
 func TestSocketsAreAddedUntilSilenceIsNoLoss(t *testing.T) {
 	round := probe.Timing{Sockets: 4, Stagger: 100 * time.Millisecond}
 	rows := map[string]struct {

@@ -68,7 +68,7 @@ func (l *lane) askInQuiet(ctx context.Context, aims []aim, i int, answers table,
 	if err != nil {
 		return false
 	}
-	again := l.ask(ctx, aims, []int{i}, l.roundTiming(), 0)[i]
+	again := l.ask(ctx, aims, []int{i}, l.roundTiming(roundSockets), 0)[i]
 	if !again.asked {
 		return true
 	}

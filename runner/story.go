@@ -138,7 +138,9 @@ type watch struct {
 	hint    *hint
 	settled Settled
 	// last is the newest whole round, and counts those of the pods' incidents when the rounds that agree began.
-	last   round
+	last round
+	// recent are the newest whole rounds up to the last, as many as it takes to settle.
+	recent []round
 	counts map[string]int
 	// logs are where the logs of the targets stood when the step began to knock.
 	logs map[string]uint64
@@ -170,9 +172,10 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
-		w.rounds(ctx, w.aims, w.cells, w.packets(), bound, func(r round) (agrees, enough bool) {
+		w.rounds(ctx, w.aims, w.cells, w.volume(), bound, func(r round) (agrees, enough bool) {
 			w.settled.Rounds++
 			w.last = r
+			w.recent = append(w.recent[max(0, len(w.recent)-w.options.pace.rounds+1):], r)
 			agreed := history.add(r, w.hopeful())
 			if !agreed || settling.agreeing == 0 {
 				w.counts = w.incidentCounts()
@@ -206,19 +209,6 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 		}
 	}
 	return context.Cause(ctx)
-}
-
-// packets is how many first packets a round sends: one for each cell that is answered, all for each that stays silent.
-func (w *watch) packets() int {
-	packets := 0
-	for _, i := range w.cells {
-		if w.step.Cells[i].Expected == scenarios.Expected(probe.Connected) {
-			packets++
-			continue
-		}
-		packets += enough(w.roundTiming(), w.aims[i].attempt.Loss).Sockets
-	}
-	return packets
 }
 
 // hopeless tells whether a step that is not as expected has been the same for so long that nothing will change any more. The caller knows that
@@ -277,6 +267,7 @@ func (w *watch) newSettling(number int) *settling {
 func (w *watch) conclude(ctx context.Context, findings []finding, history *history) (settled bool, err error) {
 	destinations := make([]*probe.Destination, len(w.step.Cells))
 	answers := slices.Clone(w.last.table)
+	w.pool(answers)
 	w.join(ctx, w.aims, answers, w.logs, destinations)
 	var doubtful []int
 	for _, i := range w.cells {
@@ -315,6 +306,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 			findings[i].unclean = w.notClean()
 		}
 	}
+	w.measureCalmly(ctx)
 	if meddled != "" {
 		w.note("%s", meddled)
 		return true, nil // asking longer would not make it clearer
