@@ -21,6 +21,8 @@ require (
 	k8s.io/kubernetes v1.36.3
 )
 
+require go.yaml.in/yaml/v4 v4.0.0 // indirect
+
 require (
 	cel.dev/expr v0.25.2 // indirect
 	cyphar.com/go-pathrs v0.2.5 // indirect
