@@ -45,6 +45,15 @@ func kubectl(ctx context.Context, name string, args ...string) string {
 	return lab(ctx, name, append([]string{"kubectl", "--"}, args...)...)
 }
 
+// downLeaves expects of a lab that is down that all is as before. Processes of a lab that went down just before may have ended since.
+func downLeaves(name string, before []string) func(Gomega) {
+	return func(g Gomega) {
+		now := traces(name)
+		ended := func(trace string) bool { return strings.HasPrefix(trace, "process ") && !slices.Contains(now, trace) }
+		g.Expect(now).To(Equal(slices.DeleteFunc(slices.Clone(before), ended)), "down leaves nothing")
+	}
+}
+
 // traces lists everything that a lab could leave on this machine: processes in
 // other PID namespaces, mounts, links, named namespaces, cgroups, files, and
 // packet filter tables. What belongs to labs of other names, which may run
