@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -69,6 +70,8 @@ type Pods interface {
 	Agent(pod Pod) Agent
 	// Streams is how many agents can be talked to at once.
 	Streams() int
+	// LastOutage is when the API server was last asked in vain, as far as the connection failed. Zero if it never was.
+	LastOutage() time.Time
 }
 
 // Policies are the NetworkPolicies in the namespaces of a run.

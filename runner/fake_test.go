@@ -23,6 +23,8 @@ import (
 
 // fakeCluster is a cluster in memory. Its network does what the policy evaluator says, or what a test wants instead.
 type fakeCluster struct {
+	// lastOutage is when the API server was last asked in vain.
+	lastOutage time.Time
 	mu         sync.Mutex
 	namespaces map[string]*corev1.Namespace
 	pods       map[policyName]*fakePod
@@ -223,6 +225,8 @@ func (c *fakeCluster) CreateService(_ context.Context, service *corev1.Service) 
 }
 
 func (c *fakeCluster) NodeAddresses(context.Context, string) ([]netip.Addr, error) { return nil, nil }
+func (c *fakeCluster) LastOutage() time.Time                                       { return c.lastOutage }
+
 func (c *fakeCluster) Streams() int {
 	if c.streams > 0 {
 		return c.streams

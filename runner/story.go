@@ -94,7 +94,9 @@ func (s *story) stepUnless(ctx context.Context, number int, record *StepResult, 
 	s.noteRecovered(before)
 	record.Settled = watch.settled
 	record.Settled.Attempts = int(s.attempts.Load() - attempts)
-	record.Latency = watch.latency()
+	if watch.unheard() == "" {
+		record.Latency = watch.latency()
+	}
 	return err
 }
 
@@ -287,6 +289,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 	if err := context.Cause(ctx); err != nil {
 		return false, err
 	}
+	unheard := w.unheard()
 	for _, i := range w.cells {
 		cell := w.step.Cells[i]
 		findings[i].answer, findings[i].destination = answers[i], destinations[i]
@@ -299,6 +302,7 @@ func (w *watch) conclude(ctx context.Context, findings []finding, history *histo
 		if meddled != "" {
 			findings[i].disturbed = meddled
 		}
+		w.excuse(unheard, cell, &findings[i])
 		if cell.Reason.Origin == scenarios.NoPolicy && len(w.unclean) > 0 {
 			findings[i].unclean = strings.Join(w.unclean, "; ")
 		}

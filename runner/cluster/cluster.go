@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,7 +28,9 @@ type Cluster struct {
 	pods     *podWatch
 	streams  *streams
 	requests *atomic.Int64
-	owners   owners
+	// outage is when a request last found no API server.
+	outage *atomic.Int64
+	owners owners
 	// controlPorts holds where the agent of each pod is controlled, by the pod's name.
 	controlPorts sync.Map
 }
@@ -42,14 +45,14 @@ const (
 
 // Open begins to watch the run's pods, unless they are guests. It fails if the cluster cannot be reached or does not allow that.
 func Open(ctx context.Context, config *rest.Config, options Options) (*Cluster, error) {
-	requests := &atomic.Int64{}
-	config = counted(config, requests)
+	requests, outage := &atomic.Int64{}, &atomic.Int64{}
+	config = counted(config, requests, outage)
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the cluster: %w", err)
 	}
 	c := &Cluster{
-		options: options, config: config, client: client, requests: requests, streams: newStreams(options.Streams),
+		options: options, config: config, client: client, requests: requests, outage: outage, streams: newStreams(options.Streams),
 		owners: owners{refs: map[string]metav1.OwnerReference{}},
 	}
 	c.pods = newPodWatch(client, options.Run)
@@ -69,15 +72,20 @@ func Open(ctx context.Context, config *rest.Config, options Options) (*Cluster, 
 	return c, nil
 }
 
-// counted is a copy of the configuration that counts the requests and has the rates of this package.
-func counted(config *rest.Config, requests *atomic.Int64) *rest.Config {
+// counted is a copy of the configuration that counts the requests, keeps when the last one found nobody, in nanoseconds since 1970, and has the
+// rates of this package.
+func counted(config *rest.Config, requests, outage *atomic.Int64) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = callsPerSecond, callsBurst
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(request *http.Request) (*http.Response, error) {
 			requests.Add(1)
 			runner.CountRequest(request.Context())
-			return next.RoundTrip(request)
+			response, err := next.RoundTrip(request)
+			if err != nil && request.Context().Err() == nil {
+				outage.Store(time.Now().UnixNano())
+			}
+			return response, err
 		})
 	})
 	return config
@@ -94,6 +102,14 @@ func (c *Cluster) Close() { c.pods.close() }
 
 // Requests counts the calls of the API so far, watches and streams included.
 func (c *Cluster) Requests() int { return int(c.requests.Load()) }
+
+// LastOutage is when a request last found no API server. The watch of the pods asks again and again as long as there is none.
+func (c *Cluster) LastOutage() time.Time {
+	if last := c.outage.Load(); last != 0 {
+		return time.Unix(0, last)
+	}
+	return time.Time{}
+}
 
 // Facts describes the cluster. Nodes are left out where they may not be listed.
 func (c *Cluster) Facts(ctx context.Context) (runner.ClusterFacts, error) {

@@ -21,7 +21,7 @@ const accessReviews = 8
 
 // MissingRights asks for the rights of whoever may not even [Open] a cluster.
 func MissingRights(ctx context.Context, config *rest.Config, options Options) ([]rbacv1.PolicyRule, error) {
-	client, err := kubernetes.NewForConfig(counted(config, &atomic.Int64{}))
+	client, err := kubernetes.NewForConfig(counted(config, &atomic.Int64{}, &atomic.Int64{}))
 	if err != nil {
 		return nil, fmt.Errorf("connect to the cluster: %w", err)
 	}
