@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,8 +63,9 @@ func New(t testing.TB) *Bed {
 		b.namespaces[place] = newNamespace(t)
 	}
 	for place := range places {
-		// Without duplicate address detection: until it ends, for a second or two, neighbours stay unanswered.
-		b.Sysctl(place, "net.ipv6.conf.default.dad_transmits", "0")
+		// Without duplicate address detection, which begins after a random part of a second: see awaitAddresses.
+		b.Sysctl(place, "net.ipv6.conf.all.accept_dad", "0")
+		b.Sysctl(place, "net.ipv6.conf.default.accept_dad", "0")
 	}
 	for i, l := range links {
 		b.IP(l.left, fmt.Sprintf("link add %s type veth peer name %s netns /proc/%d/fd/%d",
@@ -86,7 +88,27 @@ func New(t testing.TB) *Bed {
 	b.IP(Node1, "route add 10.77.3.0/24 via 10.77.2.2", "route add fd77:3::/64 via fd77:2::2")
 	b.IP(Node2, "route add 10.77.1.0/24 via 10.77.2.1", "route add fd77:1::/64 via fd77:2::1")
 	b.IP(Server, "route add default via 10.77.3.1", "route add ::/0 via fd77:3::1")
+	for place := range places {
+		b.awaitAddresses(place)
+	}
 	return b
+}
+
+// awaitAddresses waits until all IPv6 addresses at the place are in use. A node asks for its neighbours from its link-local address: as long as that
+// is tentative it does not ask, the packets wait for a question that comes a second later, and so on. The kernel ends that state in a worker of its
+// own, which other namespaces that come and go can keep waiting for seconds.
+func (b *Bed) awaitAddresses(place Place) {
+	b.t.Helper()
+	const limit = 30 * time.Second
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	var tentative string
+	for begin := time.Now(); time.Since(begin) < limit; <-tick.C {
+		if tentative = b.output(place, "", "ip", "-6", "-oneline", "address", "show", "tentative"); tentative == "" {
+			return
+		}
+	}
+	b.t.Fatalf("addresses are still tentative after %s: %s", limit, tentative)
 }
 
 // addressLines gives a device its addresses on the numbered wire. The client's wire counts from the node, so that the
@@ -223,6 +245,12 @@ func (b *Bed) Sysctl(place Place, key, value string) {
 
 func (b *Bed) run(place Place, input, name string, args ...string) {
 	b.t.Helper()
+	b.output(place, input, name, args...)
+}
+
+// output is what a command at the place writes to its standard output and error. The test ends if it fails.
+func (b *Bed) output(place Place, input, name string, args ...string) string {
+	b.t.Helper()
 	var output []byte
 	var err error
 	b.In(place, func() {
@@ -233,4 +261,5 @@ func (b *Bed) run(place Place, input, name string, args ...string) {
 	if err != nil {
 		b.t.Fatalf("%s %s: %v: %s%s", name, strings.Join(args, " "), err, output, input)
 	}
+	return string(output)
 }
