@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,13 +83,24 @@ func counted(config *rest.Config, requests, outage *atomic.Int64) *rest.Config {
 			requests.Add(1)
 			runner.CountRequest(request.Context())
 			response, err := next.RoundTrip(request)
-			if err != nil && request.Context().Err() == nil {
+			if err != nil && request.Context().Err() == nil && !isStream(request.URL.Path) {
 				outage.Store(time.Now().UnixNano())
 			}
 			return response, err
 		})
 	})
 	return config
+}
+
+// isStream says whether a request opens a stream to a container. Such a request also fails for reasons of the pod or its node, and where a proxy or
+// an older API server does not speak WebSocket: that says nothing about the API server.
+func isStream(path string) bool {
+	for _, subresource := range []string{"/portforward", "/exec", "/attach"} {
+		if strings.HasSuffix(path, subresource) {
+			return true
+		}
+	}
+	return false
 }
 
 // roundTripper is a function as an http.RoundTripper.

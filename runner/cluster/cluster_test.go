@@ -2,10 +2,14 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/podknock/podknock/runner"
@@ -268,4 +273,48 @@ func TestFindTellsRunsApart(t *testing.T) {
 	g.Expect(found[1]).To(And(HaveField("Run", "ended"), HaveField("Alive", false), HaveField("Elsewhere", "")))
 	g.Expect(found[2]).To(And(HaveField("Run", "expired"), HaveField("Alive", false), HaveField("Elsewhere", "elsewhere")))
 	g.Expect(found[2].Expired(testNow)).To(BeTrue())
+}
+
+func TestOnlyARequestThatFindsNoAPIServerIsAnOutage(t *testing.T) {
+	rows := map[string]struct {
+		path   string
+		ended  bool
+		fails  error
+		outage bool
+	}{
+		"a connection that is refused":                    {path: "/api/v1/pods", fails: syscall.ECONNREFUSED, outage: true},
+		"a stream to a pod whose node is gone":            {path: "/api/v1/namespaces/ns/pods/a/portforward", fails: syscall.ECONNRESET},
+		"an upgrade to WebSocket that the server lacks":   {path: "/api/v1/namespaces/ns/pods/a/exec", fails: errors.New("bad handshake")},
+		"a container that has ended":                      {path: "/api/v1/namespaces/ns/pods/a/attach", fails: errors.New("bad handshake")},
+		"a request that its sender has given up":          {path: "/api/v1/pods", ended: true, fails: context.Canceled},
+		"an answer":                                       {path: "/api/v1/pods"},
+		"a pod named after a stream is read as any other": {path: "/api/v1/namespaces/ns/pods/exec/status", fails: syscall.ECONNREFUSED, outage: true},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			requests, outage := &atomic.Int64{}, &atomic.Int64{}
+			config := counted(&rest.Config{}, requests, outage)
+			transport := config.WrapTransport(roundTripper(func(*http.Request) (*http.Response, error) {
+				return &http.Response{Body: http.NoBody}, row.fails
+			}))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if row.ended {
+				cancel()
+			}
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://192.0.2.1"+row.path, nil)
+			g.Expect(err).NotTo(HaveOccurred())
+			response, err := transport.RoundTrip(request)
+			if row.fails == nil {
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(response.Body.Close()).To(Succeed())
+			} else {
+				g.Expect(err).To(MatchError(row.fails))
+			}
+			c := &Cluster{requests: requests, outage: outage}
+			g.Expect(c.Requests()).To(Equal(1))
+			g.Expect(c.LastOutage().IsZero()).To(Equal(!row.outage))
+		})
+	}
 }
