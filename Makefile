@@ -75,7 +75,7 @@ demo: lab-up build agent-image ## Bring the lab up and run the suite guides in i
 
 ##@ Test
 
-.PHONY: test test-full unit alerts wire e2e defects check lint bench fuzz
+.PHONY: test test-full unit others alerts wire e2e defects check lint bench fuzz
 test: ## Set everything up and pass all tests (root)
 	@.ci/all
 
@@ -83,6 +83,9 @@ test-full: ## Pass also what takes too long for every change (root; hours)
 	@.ci/all full
 
 unit: unit-build unit-run ## Tests that need neither root nor a network
+
+others: ## Build podknock for the other systems that engineers sit at
+	for system in darwin windows; do GOOS=$$system go vet ./cmd/podknock ./runner/... && GOOS=$$system go build -o /dev/null ./cmd/podknock || exit; done
 
 alerts: ## Try the example alerts with Prometheus' own rule engine, which takes long to build
 	cd runner/metrics/alerts && go vet ./... && go test ./...

@@ -30,7 +30,9 @@ func untilSignalled() (ctx context.Context, stop func()) {
 		for s = range received {
 			if time.Since(first) >= sameSignal {
 				signal.Reset(s)
-				_ = syscall.Kill(os.Getpid(), s.(syscall.Signal)) // there is nobody left to tell
+				if self, err := os.FindProcess(os.Getpid()); err == nil {
+					_ = self.Signal(s) // fails on Windows alone, where the next one ends the program
+				}
 			}
 		}
 	}()

@@ -128,8 +128,14 @@ func whereabouts(process string) (alive bool, elsewhere string) {
 	if err != nil || pid <= 0 {
 		return false, ""
 	}
-	err = syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM), ""
+	found, err := os.FindProcess(pid)
+	if err != nil {
+		return false, ""
+	}
+	defer found.Release()
+	// Signal 0 asks whether there is such a process, see kill(2). On Windows it is only found if there is.
+	err = found.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported), ""
 }
 
 // RemoveExpired removes what expired runs have left, and returns their ids and what could not be removed.
