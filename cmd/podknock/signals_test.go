@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,10 @@ func TestAProgramToldToEndTwiceAtOnceStillCleansUp(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
+			// What is started in the background may have to ignore SIGINT, and passes that on unless it handles the signal itself.
+			ours := make(chan os.Signal, 1)
+			signal.Notify(ours, s)
+			defer signal.Stop(ours)
 			program := exec.CommandContext(t.Context(), os.Args[0])
 			program.Env = append(os.Environ(), waitsForSignals+"=1")
 			out, err := program.StdoutPipe()
