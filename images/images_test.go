@@ -42,14 +42,23 @@ var compiled = sync.OnceValues(func() (map[string][]byte, error) {
 	return programs, nil
 })
 
+// packed makes an image of the agent for each architecture once, as images never change.
+var packed = sync.OnceValues(func() (map[string]v1.Image, error) {
+	programs, err := compiled()
+	made := make(map[string]v1.Image)
+	for architecture, program := range programs {
+		if made[architecture], err = images.Image(images.Agent, program, architecture, testRelease); err != nil {
+			return nil, err
+		}
+	}
+	return made, err
+})
+
 func imageFor(t *testing.T, architecture string) v1.Image {
 	t.Helper()
-	g := NewWithT(t)
-	programs, err := compiled()
-	g.Expect(err).NotTo(HaveOccurred())
-	image, err := images.Image(images.Agent, programs[architecture], architecture, testRelease)
-	g.Expect(err).NotTo(HaveOccurred())
-	return image
+	made, err := packed()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return made[architecture]
 }
 
 func TestCompileSaysWhatFailed(t *testing.T) {

@@ -25,7 +25,7 @@ func installedIn(t *testing.T, directory string) {
 // installAgent puts an agent into a directory, as `go install` does.
 func installAgent(t *testing.T, directory, architecture string) {
 	t.Helper()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(directory, "podknock-agent"), "../podknock-agent")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(directory, "podknock-agent"), "../podknock-agent")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture)
 	out, err := build.CombinedOutput()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred(), string(out))
