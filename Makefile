@@ -75,7 +75,7 @@ demo: lab-up build agent-image ## Bring the lab up and run the suite guides in i
 
 ##@ Test
 
-.PHONY: test test-full unit others alerts wire e2e defects check lint bench fuzz
+.PHONY: test test-full unit others alerts pushgateway wire e2e defects check lint bench fuzz
 test: ## Set everything up and pass all tests (root)
 	@.ci/all
 
@@ -89,6 +89,10 @@ others: ## Build podknock for the other systems that engineers sit at
 
 alerts: ## Try the example alerts with Prometheus' own rule engine, which takes long to build
 	cd runner/metrics/alerts && go vet ./... && go test ./...
+
+# For the specs with the label full.
+pushgateway:
+	cd e2e/pushgateway && go build -trimpath -o ../../dist/ github.com/prometheus/pushgateway
 
 wire: wire-build wire-run ## Tests of the wire in network namespaces (root)
 
@@ -152,7 +156,7 @@ E2E_FLAGS  ?=
 e2e-run:
 	$(TESTS) run e2e -test.timeout=4h -ginkgo.label-filter='$(E2E_LABELS)' -ginkgo.json-report=$(CURDIR)/dist/results/e2e-specs.json \
 		-lab $(CURDIR)/bin/lab -podknock $(CURDIR)/bin/podknock -agent $(CURDIR)/bin/podknock-agent -archive $(CURDIR)/dist/podknock-agent-amd64.tar \
-		-runner-archive $(CURDIR)/dist/podknock-amd64.tar $(E2E_FLAGS)
+		-runner-archive $(CURDIR)/dist/podknock-amd64.tar -pushgateway $(CURDIR)/dist/pushgateway $(E2E_FLAGS)
 
 bench: ## Figures of speed and memory, of whole runs in a lab too (root; nothing else should run)
 	go test -run '^$$' -bench . -benchtime 3x ./scenarios/...

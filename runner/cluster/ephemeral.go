@@ -6,17 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
-	//lint:ignore SA1019 client-go still has its streams in these types
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/utils/ptr"
 
 	"github.com/podknock/podknock/runner"
@@ -104,17 +100,7 @@ func (c *Cluster) attach(pod runner.Pod, container string) (io.ReadWriteCloser, 
 		SubResource("attach").VersionedParams(&corev1.PodAttachOptions{
 		Container: container, Stdin: true, Stdout: true, Stderr: true,
 	}, scheme.ParameterCodec).URL()
-	webSocket, err := remotecommand.NewWebSocketExecutor(c.config, http.MethodGet, url.String())
-	if err != nil {
-		return nil, err
-	}
-	fallback, err := remotecommand.NewSPDYExecutor(c.config, http.MethodPost, url)
-	if err != nil {
-		return nil, err
-	}
-	executor, err := remotecommand.NewFallbackExecutor(webSocket, fallback, func(err error) bool {
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
-	})
+	executor, err := c.executor(url)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,15 @@ func (c *Cluster) execute(ctx context.Context, pod runner.Pod, port uint16) (io.
 		Container: containerName, Stdin: true, Stdout: true, Stderr: true,
 		Command: []string{"/podknock-agent", "stdio", fmt.Sprintf("-relay=127.0.0.1:%d", port)},
 	}, scheme.ParameterCodec).URL()
+	executor, err := c.executor(url)
+	if err != nil {
+		return nil, err
+	}
+	return startExecuted(ctx, executor), nil
+}
+
+// executor speaks WebSocket, and SPDY where a proxy or an older API server does not let it, as kubectl does.
+func (c *Cluster) executor(url *url.URL) (remotecommand.Executor, error) {
 	webSocket, err := remotecommand.NewWebSocketExecutor(c.config, http.MethodGet, url.String())
 	if err != nil {
 		return nil, err
@@ -33,13 +43,9 @@ func (c *Cluster) execute(ctx context.Context, pod runner.Pod, port uint16) (io.
 	if err != nil {
 		return nil, err
 	}
-	executor, err := remotecommand.NewFallbackExecutor(webSocket, fallback, func(err error) bool {
+	return remotecommand.NewFallbackExecutor(webSocket, fallback, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return startExecuted(ctx, executor), nil
 }
 
 // executed is the standard input and output of a process in a pod.
