@@ -112,11 +112,12 @@ lint: ## staticcheck, from a module of its own
 	cd e2e/lab && go tool -modfile=../../.ci/tools/go.mod staticcheck -tags wire ./...
 
 # What the stages of test are made of: tests are built first, then run.
-.PHONY: tests-build e2e-images unit-build unit-run wire-build wire-run wire-race-run lab-wire-run e2e-build e2e-run
+.PHONY: tests-build e2e-images unit-build unit-run wire-build wire-run wire-race-run wire-lab-race e2e-build e2e-run
 tests-build: build e2e-images unit-build wire-build e2e-build
 
 # The product is tested under the race detector. What only compares it with
-# others is not: the lab's module would compile Kubernetes a second time.
+# others is not: the lab's module would compile Kubernetes a second time. What is
+# built with -trimpath shares what was compiled for the programs.
 unit-build:
 	$(RACE) build unit . -race -- ./...
 	$(TESTS) build unit-lab e2e/lab -trimpath -- ./...
@@ -126,16 +127,16 @@ unit-build:
 
 CASES ?= 20000
 unit-run:
-	$(TESTS) run unit
+	JOBS=2 $(TESTS) run unit
 	$(TESTS) run unit-lab
 	$(TESTS) run unit-verifier -test.run=TheVerifier
 	$(TESTS) run unit-difftest -cases=$(CASES)
 	$(TESTS) run unit-schema
 
 wire-build:
-	$(TESTS) build wire . -tags=wire -- ./probe
+	$(TESTS) build wire . -trimpath -tags=wire -- ./probe
 	$(RACE) build wire-race . -race -tags=wire -- ./probe
-	$(RACE) build wire-lab e2e/lab -race -tags=wire -- ./internal/machine ./internal/cluster ./internal/engine
+	$(TESTS) build wire-lab e2e/lab -trimpath -tags=wire -- ./internal/machine ./internal/cluster ./internal/engine
 
 REPEAT ?= 20
 wire-run:
@@ -144,12 +145,17 @@ wire-race-run:
 	$(TESTS) run wire-race -wire.repeat=3
 	$(TESTS) run wire-lab
 
+# The lab is no product, and this compiles much of Kubernetes once more.
+wire-lab-race:
+	$(RACE) build wire-lab-race e2e/lab -race -tags=wire -- ./internal/machine ./internal/cluster ./internal/engine
+	$(TESTS) run wire-lab-race
+
 # The lab's nodes have the architecture of this machine.
 e2e-images: agent-image
 	@$(MAKE) runner-image ARCHITECTURES=$$(go env GOARCH)
 
 e2e-build:
-	$(TESTS) build e2e . -tags=e2e -- ./e2e
+	$(TESTS) build e2e . -trimpath -tags=e2e -- ./e2e
 
 E2E_LABELS ?= !full
 E2E_FLAGS  ?=
