@@ -34,7 +34,7 @@ var _ = Describe("verify of an axis, of engines that are wrong on purpose", Labe
 	var mutants []defects.Mutant
 
 	BeforeAll(func(ctx SpecContext) {
-		bench = &defects.Bench{Lab: abs(*labFlag), Podknock: abs(*podknockFlag), Name: suiteLab, Quick: true, Arguments: []string{"--image", *imageFlag, "--settle-timeout", "15s"}}
+		bench = &defects.Bench{Lab: abs(*labFlag), Podknock: abs(*podknockFlag), Name: suiteLab, Quick: true, Arguments: []string{"--image", *imageFlag, "--settle-timeout", "10s"}}
 		var err error
 		mutants, err = bench.Mutants(ctx)
 		Expect(err).NotTo(HaveOccurred())

@@ -18,14 +18,18 @@ import (
 var _ = Describe("podknock run finds what is wrong", Serial, func() {
 	BeforeEach(func(ctx SpecContext) { leavesNothing(ctx, restConfig) }, NodeTimeout(time.Minute))
 
-	DescribeTable("exactly the cells that a mistake in a policy makes wrong, with what the policies say and how to repeat them",
-		func(ctx SpecContext, policy string, wrong ...string) {
-			file := filepath.Join(GinkgoT().TempDir(), "shop.yaml")
-			Expect(os.WriteFile(file, []byte(fmt.Sprintf(shopScenario, policy)), 0o644)).To(Succeed())
-			code, report := start(ctx, kubeconfig, file, "--settle-timeout", "8s").wait()
-			Expect(report.Scenarios).To(HaveLen(1))
+	It("exactly the cells that a mistake in a policy makes wrong, with what the policies say and how to repeat them", func(ctx SpecContext) {
+		files := GinkgoT().TempDir()
+		for name, m := range mistakes {
+			Expect(os.WriteFile(filepath.Join(files, name+".yaml"), []byte(fmt.Sprintf(shopScenario, name, m.policy)), 0o644)).To(Succeed())
+		}
+		code, report := start(ctx, kubeconfig, files, "--settle-timeout", "8s").wait()
+		Expect(code).To(Equal(runner.ExitMismatch))
+		Expect(report.Scenarios).To(HaveLen(len(mistakes)))
+		for _, scenario := range report.Scenarios {
+			By(scenario.Name)
 			var found []string
-			for _, step := range report.Scenarios[0].Steps {
+			for _, step := range scenario.Steps {
 				for _, cell := range step.Cells {
 					if cell.Mark == runner.MarkPass {
 						continue
@@ -37,25 +41,10 @@ var _ = Describe("podknock run finds what is wrong", Serial, func() {
 			}
 			// One cell for each family that the pods have.
 			slices.Sort(found)
-			Expect(slices.Compact(found)).To(HaveExactElements(wrong))
-			Expect(code == runner.ExitAsExpected).To(Equal(len(wrong) == 0))
-		},
-		Entry("none without a mistake",
-			`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]}`,
-			SpecTimeout(tooLong)),
-		Entry("a typo in the peer's label",
-			`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: wbe}}}], ports: [{port: 5432}]}]}`,
-			"fail: web -> db:5432 timeout", SpecTimeout(tooLong)),
-		Entry("a typo in the policy's own selector",
-			`{podSelector: {matchLabels: {app: bd}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]}`,
-			"fail: stranger -> db:5432 connected", SpecTimeout(tooLong)),
-		Entry("the wrong port",
-			`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5433}]}]}`,
-			"fail: web -> db:5432 timeout", SpecTimeout(tooLong)),
-		Entry("a direction missing from policyTypes",
-			`{podSelector: {matchLabels: {app: db}}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]}`,
-			"fail: stranger -> db:5432 connected", SpecTimeout(tooLong)),
-	)
+			Expect(slices.Compact(found)).To(HaveExactElements(mistakes[scenario.Name].wrong))
+			Expect(scenario.Mark == runner.MarkPass).To(Equal(len(found) == 0))
+		}
+	}, SpecTimeout(tooLong))
 
 	It("no block at all on a cluster that enforces nothing, and nothing else wrong with it", Label("lab", "full"), func(ctx SpecContext) {
 		const open = "open"
@@ -92,11 +81,36 @@ var _ = Describe("podknock run finds what is wrong", Serial, func() {
 	}, SpecTimeout(8*time.Minute))
 })
 
-// shopScenario expects web, and nobody else, to reach db. Its policy is the
-// row's.
+// mistakes are specs of policies that are meant to let web, and nobody else, reach db, and the cells that become wrong.
+var mistakes = map[string]struct {
+	policy string
+	wrong  []string
+}{
+	"none": {
+		`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]}`, nil,
+	},
+	"typo-in-the-peer": {
+		`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: wbe}}}], ports: [{port: 5432}]}]}`,
+		[]string{"fail: web -> db:5432 timeout"},
+	},
+	"typo-in-the-own-selector": {
+		`{podSelector: {matchLabels: {app: bd}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]}`,
+		[]string{"fail: stranger -> db:5432 connected"},
+	},
+	"wrong-port": {
+		`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5433}]}]}`,
+		[]string{"fail: web -> db:5432 timeout"},
+	},
+	"missing-direction": {
+		`{podSelector: {matchLabels: {app: db}}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]}`,
+		[]string{"fail: stranger -> db:5432 connected"},
+	},
+}
+
+// shopScenario expects web, and nobody else, to reach db. Its name and policy are those of the mistake.
 const shopScenario = `apiVersion: podknock.dev/v1alpha1
 kind: Scenario
-metadata: {name: shop}
+metadata: {name: %s}
 about: The shop's front reaches its database, and nobody else does.
 namespaces:
   shop: {}

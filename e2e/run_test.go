@@ -146,7 +146,7 @@ var _ = Describe("podknock run", Serial, func() {
 	}, NodeTimeout(2*time.Minute))
 
 	It("gives no verdict after somebody else has changed a policy", func(ctx SpecContext) {
-		running := start(ctx, kubeconfig, "internal-policy", "--settle-timeout", "10s")
+		running := start(ctx, kubeconfig, "internal-policy", "--settle-timeout", "6s")
 		policy := policyOf(ctx, podOf(ctx, "internal-policy", "mysql").Namespace, "payroll-policy")
 		policy.Spec.Ingress = nil
 		_, err := clientset.NetworkingV1().NetworkPolicies(policy.Namespace).Update(ctx, policy, metav1.UpdateOptions{})
