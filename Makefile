@@ -138,9 +138,10 @@ wire-build:
 	$(RACE) build wire-race . -race -tags=wire -- ./probe
 	$(TESTS) build wire-lab e2e/lab -trimpath -tags=wire -- ./internal/machine ./internal/cluster ./internal/engine
 
-REPEAT ?= 20
+REPEAT     ?= 20
+WIRE_TESTS ?= .
 wire-run:
-	$(TESTS) run wire -wire.repeat=$(REPEAT) -test.timeout=60m
+	$(TESTS) run wire -wire.repeat=$(REPEAT) -test.run='$(WIRE_TESTS)' -test.timeout=60m
 wire-race-run:
 	$(TESTS) run wire-race -wire.repeat=3
 	$(TESTS) run wire-lab
