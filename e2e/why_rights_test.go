@@ -103,7 +103,7 @@ var _ = Describe("podknock why with few rights", Serial, Label("full"), func() {
 		By("asking about another namespace")
 		answer := ask("OTHER/client:8080", "--yes")
 		Expect(answer.code).To(Equal(runner.ExitInconclusive))
-		Expect(answer.err).To(And(ContainSubstring("in namespace "+w.other), ContainSubstring("forbidden"), ContainSubstring("by its DNS name or address")))
+		Expect(answer.err).To(And(ContainSubstring(w.other), ContainSubstring("forbidden"), ContainSubstring("by its DNS name or address")))
 		answer = ask("client.OTHER:80", "--yes", "--expect", "connected")
 		Expect(answer.code).To(BeZero(), "what the wire does is known")
 		Expect(answer.causes()).To(BeEmpty())

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 
@@ -30,8 +29,7 @@ func addConnectionFlags(command *cobra.Command, namespace string) *connectionFla
 // config is how to reach the cluster.
 func (f *connectionFlags) config() (*rest.Config, error) {
 	// What client-go's parts have to say about streams that end is no message for people; errors come back from their calls.
-	klog.LogToStderr(false)
-	klog.SetOutput(io.Discard)
+	klog.SetLogger(klog.Logger{})
 	config, err := f.ToRESTConfig()
 	if err == nil && !f.guessed(config) {
 		return config, nil
