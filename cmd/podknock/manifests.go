@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,6 +105,12 @@ func (f *nightlyFlags) command() ([]string, []rbacv1.PolicyRule) {
 
 func (f *nightlyFlags) print(out, says io.Writer, arguments []string) error {
 	f.Command, f.Reads = f.command()
+	if !slices.Contains(f.policies.namespaces, everyNamespace) {
+		f.ReadsIn = f.policies.namespaces
+	}
+	if f.Command[0] == "verify" && !f.Dynamic && f.Reserve == 1 {
+		return errors.New("reserve of 1 namespace: podknock verify needs at least 2: one for the first stages and others for the suite")
+	}
 	f.Command = append(f.Command, arguments...)
 	objects, err := nightly.Objects(f.Options)
 	if err != nil {
@@ -121,7 +129,7 @@ func (f *nightlyFlags) print(out, says io.Writer, arguments []string) error {
 	}
 	if f.Dynamic {
 		fmt.Fprintln(says, "podknock: with these objects, the account \""+f.Name+"\" may create and delete every namespace and every pod of the cluster, "+
-			"and so may whoever can run pods in namespace \""+f.Namespace+"\"")
+			"change its NetworkPolicies and Services, and open streams to all its pods, and so may whoever can run pods in namespace \""+f.Namespace+"\"")
 	}
 	_, err = io.WriteString(out, report.Clean(text.String()))
 	return err

@@ -34,7 +34,9 @@ func TestTheManifestsOfANightlyJob(t *testing.T) {
 		{"run the files of a ConfigMap", []string{"--scenarios", "ours"}, []string{"- /scenarios\n", "name: ours\n"}, []string{"- verify\n"}, ""},
 		{"prove live policies, which have to be read", []string{"--from-policies", "--name", "claims"},
 			[]string{"- --from-policies=*\n", "--series=claims", "- networkpolicies\n  verbs:\n  - list\n", "name: podknock-claims-12\n"}, []string{"- verify\n"}, ""},
-		{"prove the live policies of some namespaces", []string{"--from-policies=shop,team"}, []string{"- --from-policies=shop,team\n"}, nil, ""},
+		{"prove the live policies of some namespaces", []string{"--from-policies=shop,team"}, []string{
+			"- --from-policies=shop,team\n", "kind: Role\nmetadata:\n  labels:\n    app.kubernetes.io/name: podknock\n  name: podknock-nightly\n  namespace: team\n",
+		}, nil, ""},
 		{"pass on what comes after --", []string{"--", "--external", "inside=192.0.2.10"}, []string{"- verify\n            - --external\n            - inside=192.0.2.10\n"}, nil, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -53,6 +55,14 @@ func TestTheManifestsOfANightlyJob(t *testing.T) {
 			g.Expect(err).To(ContainSubstring(row.says))
 		})
 	}
+}
+
+func TestAVerificationNeedsTwoNamespacesToTestIn(t *testing.T) {
+	g := NewWithT(t)
+	code, out, err := podknock(t, "manifests", "nightly", "--reserve", "1")
+	g.Expect(code).To(Equal(exitUsage))
+	g.Expect(out).To(BeEmpty())
+	g.Expect(err).To(ContainSubstring("reserve of 1 namespace: podknock verify needs at least 2"))
 }
 
 // livePolicy admits one port by its name.

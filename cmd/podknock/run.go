@@ -169,8 +169,13 @@ func (f *runFlags) carryOut(
 	return runner.Run(ctx, connected, plan, options), turn
 }
 
+// expiredTimeout bounds the removal of what earlier runs have left: what cannot be removed, as on a node that is gone, must not take this run's time.
+const expiredTimeout = time.Minute
+
 // removeExpired removes what earlier runs have left and says so.
 func removeExpired(ctx context.Context, connected *cluster.Cluster) []string {
+	ctx, cancel := context.WithTimeoutCause(ctx, expiredTimeout, fmt.Errorf("it took longer than %s", expiredTimeout))
+	defer cancel()
 	runs, leftovers, err := connected.RemoveExpired(ctx, time.Now())
 	var notes []string
 	for _, run := range runs {

@@ -25,11 +25,14 @@ func (c *Cluster) CleanUp(ctx context.Context) []runner.Leftover {
 	if len(c.options.Reserve) == 0 {
 		return Remove(ctx, c.client, c.options.Run, c.options.Tenant)
 	}
-	var leftovers []runner.Leftover
-	for _, name := range c.options.Reserve {
-		leftovers = append(leftovers, removeReserved(ctx, c.client, c.options.Run, name, true)...)
+	// All at once: what is stuck in one must not use up the time of the others.
+	left := make([][]runner.Leftover, len(c.options.Reserve))
+	var all sync.WaitGroup
+	for i, name := range c.options.Reserve {
+		all.Go(func() { left[i] = removeReserved(ctx, c.client, c.options.Run, name, true) })
 	}
-	return leftovers
+	all.Wait()
+	return slices.Concat(left...)
 }
 
 func (o *owners) namespaces() []string {
@@ -165,15 +168,19 @@ func (r *remover) removeKinds(ctx context.Context, tenant string, kinds []kind) 
 			r.left(kind.name, tenant, r.selector.LabelSelector, fmt.Errorf("list: %w", err))
 			continue
 		}
+		var all sync.WaitGroup // because a pod that does not end must not keep the others
 		for _, object := range objects {
 			if r.removed[object.GetNamespace()] {
 				continue
 			}
-			err := retry(ctx, func() error { return kind.remove(ctx, object) })
-			if err != nil && !apierrors.IsNotFound(err) {
-				r.left(kind.name, object.GetNamespace(), object.GetName(), err)
-			}
+			all.Go(func() {
+				err := retry(ctx, func() error { return kind.remove(ctx, object) })
+				if err != nil && !apierrors.IsNotFound(err) {
+					r.left(kind.name, object.GetNamespace(), object.GetName(), err)
+				}
+			})
 		}
+		all.Wait()
 	}
 }
 

@@ -56,7 +56,7 @@ func newNamespace(namespace scenarios.NamespaceObject, o *Options) *corev1.Names
 // restricted, so that the pods in it which use their node's network are refused, and the others run.
 func (c *Cluster) CreateNamespace(ctx context.Context, namespace scenarios.NamespaceObject) error {
 	if c.options.reserved(namespace.Object.Name) {
-		if err := c.claim(ctx, &namespace.Object); err != nil {
+		if err := c.claimEmptied(ctx, &namespace.Object); err != nil {
 			return fmt.Errorf("use namespace %q of the reserve: %w", namespace.Object.Name, err)
 		}
 		return c.PrepareNamespace(ctx, namespace.Object.Name)

@@ -34,6 +34,25 @@ const (
 // reserved tells whether a namespace is one of the reserve, which a run uses but never creates or deletes.
 func (o *Options) reserved(name string) bool { return slices.Contains(o.Reserve, name) }
 
+// claimEmptied claims a namespace of the reserve, without what a run has left in it whose claim has expired meanwhile: its policies would be in force
+// beside ours.
+func (c *Cluster) claimEmptied(ctx context.Context, wanted *corev1.Namespace) error {
+	var there *corev1.Namespace
+	err := retry(ctx, func() (err error) {
+		there, err = c.client.CoreV1().Namespaces().Get(ctx, wanted.Name, metav1.GetOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if other := there.Labels[labelClaim]; other != "" && other != c.options.Run && claimExpired(there, time.Now()) {
+		if left := removeReserved(ctx, c.client, other, wanted.Name, true); len(left) > 0 {
+			return fmt.Errorf("remove what run %s has left there: %s %q: %s", other, left[0].Kind, left[0].Name, left[0].Reason)
+		}
+	}
+	return c.claim(ctx, wanted)
+}
+
 // claim takes a namespace of the reserve for a scenario and gives it the scenario's labels. It fails if another run has it.
 func (c *Cluster) claim(ctx context.Context, wanted *corev1.Namespace) error {
 	return changeNamespace(ctx, c.client, wanted.Name, func(there *corev1.Namespace) (labels, annotations map[string]*string, err error) {

@@ -114,14 +114,44 @@ func TestCleanUpGivesBackWhatAKilledRunHasClaimed(t *testing.T) {
 	g.Expect(labelsOf(t, client)).To(Equal(before))
 }
 
-func TestAnExpiredClaimIsTakenOver(t *testing.T) {
+func TestAnExpiredClaimIsTakenOverWithoutWhatTheRunHasLeft(t *testing.T) {
 	g := NewWithT(t)
+	meta := func(name, run string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: "pool-1", Name: name, Labels: map[string]string{runner.LabelRun: run}}
+	}
 	c, client := withReserve(t, spare(func(n *corev1.Namespace) {
 		n.Labels[labelClaim], n.Labels["stale"] = "rdead", "x"
 		n.Annotations = map[string]string{annotationClaimExpires: "1000", annotationClaimLabels: "stale"}
-	}))
+	}), &networkingv1.NetworkPolicy{ObjectMeta: meta("theirs", "rdead")}, &networkingv1.NetworkPolicy{ObjectMeta: meta("of-a-third", "rother")})
 	g.Expect(c.CreateNamespace(t.Context(), wantedIn(map[string]string{"team": "a"}))).To(Succeed())
 	g.Expect(labelsOf(t, client)).To(And(HaveKeyWithValue(labelClaim, "run1"), Not(HaveKey("stale"))))
+	left, err := client.NetworkingV1().NetworkPolicies("pool-1").List(t.Context(), metav1.ListOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left.Items).To(ConsistOf(HaveField("Name", "of-a-third")))
+}
+
+func TestWhatIsStuckInANamespaceKeepsNoOtherFromBeingRemoved(t *testing.T) {
+	g := NewWithT(t)
+	c, client := withReserve(t, spare(nil), spare(func(n *corev1.Namespace) { n.Name = "pool-2" }))
+	c.options.Reserve = append(c.options.Reserve, "pool-2")
+	ours := map[string]string{runner.LabelRun: "run1"}
+	for _, pod := range []metav1.ObjectMeta{
+		{Namespace: "pool-1", Name: "a-stuck", Labels: ours}, {Namespace: "pool-1", Name: "b", Labels: ours}, {Namespace: "pool-2", Name: "c", Labels: ours},
+	} {
+		_, err := client.CoreV1().Pods(pod.Namespace).Create(t.Context(), &corev1.Pod{ObjectMeta: pod}, metav1.CreateOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	client.PrependReactor("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		return action.(clienttesting.DeleteAction).GetName() == "a-stuck", nil, nil // its node is gone
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	left := c.CleanUp(ctx)
+	g.Expect(left).To(ContainElement(And(HaveField("Kind", "Pod"), HaveField("Name", "a-stuck"))))
+	g.Expect(left).To(HaveEach(HaveField("Namespace", "pool-1")))
+	pods, err := client.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(pods.Items).To(ConsistOf(HaveField("Name", "a-stuck")))
 }
 
 func TestAClaimThatSomebodyElseWinsIsSeen(t *testing.T) {

@@ -54,10 +54,10 @@ func All(policies []networkingv1.NetworkPolicy, options Options) ([]Result, erro
 	taken := map[string]bool{}
 	for i := range ordered {
 		name := nameOf(&ordered[i])
-		for n := 2; taken[name]; n++ {
+		for n := 2; taken[name] || taken[name+externalSuffix]; n++ {
 			name = fmt.Sprintf("%s-%d", nameOf(&ordered[i]), n)
 		}
-		taken[name] = true
+		taken[name], taken[name+externalSuffix] = true, true
 		result, err := from(&ordered[i], options, name)
 		results, faults = append(results, result), append(faults, err)
 	}
@@ -66,6 +66,9 @@ func All(policies []networkingv1.NetworkPolicy, options Options) ([]Result, erro
 	}
 	return results, nil
 }
+
+// externalSuffix ends the name of the scenario with the hosts outside the cluster.
+const externalSuffix = "-external"
 
 func from(object *networkingv1.NetworkPolicy, options Options, name string) (Result, error) {
 	if faults := policy.Validate(object); len(faults) > 0 {
@@ -83,7 +86,7 @@ func from(object *networkingv1.NetworkPolicy, options Options, name string) (Res
 	}
 	result.Scenarios = append(result.Scenarios, main)
 	if outer := m.external(); outer != nil {
-		scenario, err := outer.finish(name + "-external")
+		scenario, err := outer.finish(name + externalSuffix)
 		if err != nil {
 			return Result{}, err
 		}

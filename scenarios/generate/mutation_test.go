@@ -206,9 +206,14 @@ func TestWhatCannotBeProvenIsListed(t *testing.T) {
 func TestNamesOfFilesAreUnique(t *testing.T) {
 	g := NewWithT(t)
 	var policies []networkingv1.NetworkPolicy
-	for _, name := range []string{"a.b", "a-b", "a--b", strings.Repeat("long", 20) + "1", strings.Repeat("long", 20) + "2"} {
+	for _, name := range []string{"a.b", "a-b", "a--b", strings.Repeat("long", 20) + "1", strings.Repeat("long", 20) + "2", "x", "x-external", "y-external", "y"} {
 		object := networkingv1.NetworkPolicy{}
 		object.Name, object.Namespace = name, "shop"
+		if name == "x" || name == "y" {
+			object.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{
+				To: []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: "203.0.113.0/24"}}},
+			}}
+		}
 		policies = append(policies, object)
 	}
 	results, err := generate.All(policies, generate.Options{})
@@ -220,5 +225,5 @@ func TestNamesOfFilesAreUnique(t *testing.T) {
 			seen[made.Name] = true
 		}
 	}
-	g.Expect(seen).To(HaveLen(5))
+	g.Expect(seen).To(HaveLen(11), "policies with egress to the outside have two")
 }

@@ -32,10 +32,11 @@ type Options struct {
 	Namespace string
 	// Schedule is when, in the five fields of cron, in the time zone of the cluster's controller.
 	Schedule string
-	// Command are the arguments of podknock, without those that this package adds: the verb and what it tests. Reads are the rights to read in
-	// the whole cluster that it needs besides those on nodes, see [PluginRules] and [PolicyRules].
+	// Command are the arguments of podknock, without those that this package adds: the verb and what it tests. Reads are the rights to read
+	// that it needs besides those on nodes, see [PluginRules] and [PolicyRules]: in the namespaces of ReadsIn or, without any, in the whole cluster.
 	Command []string
 	Reads   []rbacv1.PolicyRule
+	ReadsIn []string
 	// Image is that of podknock, AgentImage that of its agent.
 	Image, AgentImage string
 	// Reserve is how many namespaces there are to test in. They are called NAMESPACE-NAME-1 and so on.
@@ -56,7 +57,7 @@ type Options struct {
 const ScenariosPath = "/scenarios"
 
 // cleanUpMargin is how long the job lives beyond its deadline, so that it can clean up and keep its record.
-const cleanUpMargin = 5 * time.Minute
+const cleanUpMargin = 8 * time.Minute
 
 // validate returns one sentence for the first option that cannot be.
 func (o *Options) validate() error {
@@ -110,13 +111,19 @@ func Objects(options Options) ([]runtime.Object, error) {
 		&corev1.ServiceAccount{TypeMeta: kind("v1", "ServiceAccount"), ObjectMeta: meta(options.Namespace, options.Name)},
 	}
 	objects = append(objects, options.role(options.Namespace, options.Name, OwnRules(options.Name))...)
-	whole := append(NodeRules(), options.Reads...)
+	whole := NodeRules()
 	if options.Dynamic {
-		whole = append(cluster.Rules(cluster.Options{}), options.Reads...) // those on nodes are among them
+		whole = cluster.Rules(cluster.Options{}) // those on nodes are among them
+	}
+	if len(options.ReadsIn) == 0 {
+		whole = append(whole, options.Reads...)
+	}
+	for _, namespace := range options.ReadsIn {
+		objects = append(objects, options.role(namespace, options.fullName(), options.Reads)...)
 	}
 	objects = append(objects, options.clusterRole(whole)...)
 	for _, name := range options.reserve() {
-		objects = append(objects, newNamespace(name))
+		objects = append(objects, options.spareNamespace(name))
 		objects = append(objects, options.role(name, options.fullName(), cluster.ReserveRules(cluster.Options{Reserve: options.reserve()}))...)
 	}
 	return append(objects, networkPolicy(options), cronJob(options)), nil
@@ -134,6 +141,14 @@ func meta(namespace, name string) metav1.ObjectMeta {
 func newNamespace(name string) *corev1.Namespace {
 	object := &corev1.Namespace{TypeMeta: kind("v1", "Namespace"), ObjectMeta: meta("", name)}
 	object.Labels["pod-security.kubernetes.io/enforce"] = "restricted"
+	return object
+}
+
+// spareNamespace is one of the reserve. Scenarios give it labels by which policies know namespaces, so that it has none of these of its own.
+func (o *Options) spareNamespace(name string) *corev1.Namespace {
+	object := newNamespace(name)
+	delete(object.Labels, "app.kubernetes.io/name")
+	object.Labels["podknock.dev/reserve"] = o.Name
 	return object
 }
 

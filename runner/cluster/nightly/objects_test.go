@@ -77,6 +77,9 @@ func TestByDefaultNothingInTheClusterCanBeChanged(t *testing.T) {
 		}
 	}
 	g.Expect(namespaces).To(ConsistOf("podknock", "podknock-nightly-1", "podknock-nightly-2"))
+	for _, namespace := range pick[*corev1.Namespace](objects)[1:] {
+		g.Expect(namespace.Labels).NotTo(HaveKey(HavePrefix("app.kubernetes.io/")), "by which policies know namespaces")
+	}
 }
 
 func TestDynamicNamespacesNeedNoReserve(t *testing.T) {
