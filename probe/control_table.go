@@ -168,13 +168,13 @@ func (t *batchTable) remove(name string) {
 	t.names = slices.DeleteFunc(t.names, func(n string) bool { return n == name })
 }
 
-// cancel ends the attempts of a batch, or of all if name is empty. Of all: then the results may go too when room is
-// needed, because it is said by a runner that knows none of them.
+// cancel ends the attempts of a batch, or of all if name is empty. The results may go too when room is needed.
 func (t *batchTable) cancel(name string) error {
 	if name != "" {
 		b, err := t.get(name)
 		if err == nil {
 			b.cancel()
+			b.setTold()
 		}
 		return err
 	}

@@ -44,7 +44,9 @@ func (w *watch) measureCalmly(ctx context.Context) {
 		return
 	}
 	for range calmTries {
-		answers := w.ask(ctx, w.aims, sample, w.roundTiming(roundSockets), time.Duration(len(sample))*time.Second/calmPerSecond)
+		askCtx, cancel := w.options.pace.forAnswer(ctx)
+		answers := w.ask(askCtx, w.aims, sample, w.roundTiming(roundSockets), time.Duration(len(sample))*time.Second/calmPerSecond)
+		cancel()
 		var calm paths
 		for _, i := range sample {
 			calm.learn(w.aims[i], answers[i].result, w.options.pace.stagger)

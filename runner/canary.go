@@ -95,6 +95,12 @@ func (c *canaries) change(ctx context.Context, nodes []string, after time.Time) 
 		if current {
 			continue // whoever changed it did not stay to see it
 		}
+		if canary.seen.Before(canary.changed) {
+			// Nobody saw the last change: what would be seen of the next one could be the state before both.
+			if err := c.watch(ctx, []*standing{canary}); err != nil {
+				return time.Time{}, err
+			}
+		}
 		canary.denied, canary.changed = !canary.denied, time.Now()
 		if err := c.apply(ctx, canary); err != nil {
 			return time.Time{}, fmt.Errorf("change the policy of a canary: %w", err)

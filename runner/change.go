@@ -163,6 +163,13 @@ func describeChanges(step *scenarios.ExpandedStep) []string {
 // scenario alone, see [naming].
 func ofARun(policy *networkingv1.NetworkPolicy) bool { return policy.Labels[LabelRun] != "" }
 
+// PolicyVersion tells apart the contents of one policy over time. Its resourceVersion would not do: the controllers of some engines put a finalizer or
+// an annotation on each policy (that of Amazon's VPC CNI does), while generation counts the changes of the spec alone, see the strategy of
+// NetworkPolicies in k8s.io/kubernetes/pkg/registry/networking/networkpolicy.
+func PolicyVersion(policy *networkingv1.NetworkPolicy) string {
+	return fmt.Sprintf("%s/%d", policy.UID, policy.Generation)
+}
+
 // meddling says which of our policies somebody else has changed or removed, and which were added, since they were applied. It is empty if
 // nobody has.
 func (l *lane) meddling(ctx context.Context) (string, error) {
@@ -176,7 +183,7 @@ func (l *lane) meddling(ctx context.Context) (string, error) {
 			name := policyName{policy.Namespace, policy.Name}
 			version, ours := l.applied[name]
 			seen[name] = true
-			if ours && version != policy.ResourceVersion {
+			if ours && (version != PolicyVersion(&policy) || policy.DeletionTimestamp != nil) {
 				return fmt.Sprintf("NetworkPolicy %q was changed by somebody else during the step%s", policy.Name, changedBy(policy.ManagedFields)), nil
 			}
 			text := theirPolicy(policy.Name, policy.Namespace)

@@ -76,7 +76,7 @@ type Pods interface {
 
 // Policies are the NetworkPolicies in the namespaces of a run.
 type Policies interface {
-	// ApplyPolicy creates the policy or replaces it, and returns its version.
+	// ApplyPolicy creates the policy or replaces it, and returns its [PolicyVersion].
 	ApplyPolicy(ctx context.Context, policy *networkingv1.NetworkPolicy) (version string, err error)
 	DeletePolicy(ctx context.Context, namespace, name string) error
 	// ListPolicies returns the policies in a namespace, those of others too.

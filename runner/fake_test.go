@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -186,10 +185,10 @@ func (c *fakeCluster) ApplyPolicy(_ context.Context, object *networkingv1.Networ
 	c.staleCluster, c.stale = c.snapshot(), c.enforcedAfter
 	c.version++
 	c.changes = append(c.changes, "apply "+object.Name)
-	object.ResourceVersion = strconv.Itoa(c.version)
+	object.Generation = int64(c.version)
 	object.Labels = map[string]string{LabelRun: "run1"}
 	c.policies[policyName{object.Namespace, object.Name}] = object
-	return object.ResourceVersion, nil
+	return PolicyVersion(object), nil
 }
 
 func (c *fakeCluster) DeletePolicy(_ context.Context, namespace, name string) error {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// instanceTimeout bounds the question which program answers in a pod. It is asked over a stream that is open already, as long as the agent lives.
+// instanceTimeout bounds the question which program answers in a pod. It is asked over a stream that is open already, as long as
+// the agent lives and the streams are enough for all, see [lane.queueing].
 const instanceTimeout = 5 * time.Second
 
 // instance is the run of an agent's program, or why it is not known.
@@ -18,7 +19,7 @@ type instance struct {
 
 // instances are those of all agents, by the pods' names.
 func (l *lane) instances(ctx context.Context) map[string]instance {
-	ctx, cancel := context.WithTimeout(ctx, instanceTimeout)
+	ctx, cancel := context.WithTimeout(ctx, instanceTimeout+l.queueing())
 	defer cancel()
 	var mu sync.Mutex
 	var all sync.WaitGroup

@@ -8,9 +8,6 @@ import (
 	"github.com/podknock/podknock/probe"
 )
 
-// questionCells is how many cells one question for evidence names: each has at most a few source ports.
-const questionCells = probe.MaxQuestion / 8
-
 // join asks the destinations what they know about the attempts that stayed silent or were refused, and reads those again with it. The
 // destinations' facts are stored by cell. Arrivals up to the marks are none of these attempts'.
 func (l *lane) join(ctx context.Context, aims []aim, answers table, marks map[string]uint64, destinations []*probe.Destination) {
@@ -28,12 +25,27 @@ func (l *lane) join(ctx context.Context, aims []aim, answers table, marks map[st
 			continue
 		}
 		all.Go(func() {
-			for part := range slices.Chunk(cells, questionCells) {
+			for _, part := range questionsOf(cells, answers) {
 				l.joinPart(ctx, target, marks[target], part, aims, answers, destinations)
 			}
 		})
 	}
 	all.Wait()
+}
+
+// questionsOf divides cells into what one question for evidence can name: so many source ports, and no more cells than that.
+func questionsOf(cells []int, answers table) [][]int {
+	var parts [][]int
+	room := 0
+	for _, i := range cells {
+		size := max(1, len(answers[i].result.Ports))
+		if size > room {
+			parts, room = append(parts, nil), probe.MaxQuestion
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], i)
+		room -= size
+	}
+	return parts
 }
 
 // marks asks the targets of these cells for the newest entries of their logs, before anybody knocks. What arrived until then from a source
@@ -84,7 +96,6 @@ func (l *lane) joinPart(
 		}
 		question.Ports = append(question.Ports, answers[i].result.Ports...)
 	}
-	question.Ports = question.Ports[:min(len(question.Ports), probe.MaxQuestion)]
 	evidence, err := l.agent(target).Evidence(ctx, question)
 	if err != nil {
 		return

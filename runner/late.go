@@ -5,9 +5,21 @@ import (
 	"time"
 )
 
+// queueing is how long an agent's answer may take longer where agents share streams, which are opened one after the other.
+func (l *lane) queueing() time.Duration {
+	if !l.crowded {
+		return 0
+	}
+	return time.Duration(len(l.book.pods)) * time.Second / streamsPerSecond
+}
+
+// streamsPerSecond is how many streams are opened and handed on in a second at least.
+const streamsPerSecond = 6
+
 // lateOf says of pods whose agents, in the round that counts, did not answer in time, why what was found about them may come from that: their node may
 // have been cut off meanwhile, and be back. A pod that was asked nothing shares the fate of its node if no agent there was in time.
 func (w *watch) lateOf(answers table) map[string]string {
+	limit := w.options.pace.late + w.queueing()
 	late := map[string]time.Duration{}
 	sources, inTime := map[string]bool{}, map[string]bool{}
 	for _, i := range w.cells {
@@ -18,8 +30,8 @@ func (w *watch) lateOf(answers table) map[string]string {
 		sources[source] = true
 		switch by := answers[i].late; {
 		case !answers[i].asked:
-			late[source] = max(late[source], w.options.pace.late)
-		case by > w.options.pace.late:
+			late[source] = max(late[source], limit)
+		case by > limit:
 			late[source] = max(late[source], by)
 		}
 	}

@@ -63,7 +63,11 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, volume volum
 		overlap = 2 // agents or engines that do not keep up would only fall further behind
 	}
 	for {
-		due = due && (begun == 0 || time.Now().Before(bound)) // a round that was due may have had to wait until the bound had passed
+		over := !time.Now().Before(bound)
+		due = due && (begun == 0 || !over) // a round that was due may have had to wait until the bound had passed
+		if over && begun > 0 && taken == begun {
+			return
+		}
 		if due && begun-taken < overlap {
 			r := round{number: begun, start: time.Now()}
 			begun++

@@ -154,6 +154,32 @@ func TestRunJudgesWhatTheClusterDoes(t *testing.T) {
 			}}, mark: MarkError, exit: ExitInconclusive,
 			cells: map[string]Mark{"stranger->back:80": MarkError}, why: `"theirs" was added by somebody else`,
 		},
+		"a policy whose spec somebody else changes leaves no verdict": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				for _, ours := range c.policies {
+					ours.Generation = 1000
+				}
+				return probe.Observation{}, false
+			}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"stranger->back:80": MarkError}, why: "was changed by somebody else",
+		},
+		"a policy that somebody else deletes, but for a finalizer, leaves no verdict": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				for _, ours := range c.policies {
+					ours.DeletionTimestamp, ours.Finalizers = &metav1.Time{Time: time.Now()}, []string{"networking.k8s.aws/resources"}
+				}
+				return probe.Observation{}, false
+			}}, mark: MarkError, exit: ExitInconclusive,
+			cells: map[string]Mark{"stranger->back:80": MarkError}, why: "was changed by somebody else",
+		},
+		"what an engine's controller writes on our policies says nothing": {
+			cluster: &fakeCluster{asked: func(c *fakeCluster, source, target string, _ probe.Attempt) (probe.Observation, bool) {
+				for _, ours := range c.policies {
+					ours.ResourceVersion, ours.Finalizers = "1000", []string{"networking.k8s.aws/resources"}
+				}
+				return probe.Observation{}, false
+			}}, mark: MarkPass, exit: ExitAsExpected, cells: map[string]Mark{"stranger->back:80": MarkPass},
+		},
 		"policies of the platform make the baseline unclean, and it never fails": {
 			cluster: &fakeCluster{injected: []networkingv1.NetworkPolicy{{
 				ObjectMeta: metav1.ObjectMeta{Name: "platform-deny"},

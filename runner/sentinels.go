@@ -87,6 +87,20 @@ func (s *sentinel) latency(changed time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
+// sample watches the sentinels of a step until stop is called, which waits for the samples under way.
+func (w *watch) sample(ctx context.Context) (stop func()) {
+	if len(w.sentinels) == 0 || w.crowded {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { w.watchSentinels(ctx, w.aims, w.step.Cells, w.sentinels, w.changed) })
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
 // watchSentinels samples the sentinels until each has its latency or ctx ends.
 func (l *lane) watchSentinels(ctx context.Context, aims []aim, cells []scenarios.Cell, sentinels []*sentinel, changed time.Time) {
 	bySource := map[string][]*sentinel{}

@@ -161,9 +161,6 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer stop()
-	if len(w.sentinels) > 0 && !w.crowded {
-		watching.Go(func() { w.watchSentinels(watchCtx, w.aims, w.step.Cells, w.sentinels, w.changed) })
-	}
 	if changesAnything(w.step) && number > 0 && len(w.sentinels) == 0 {
 		w.hint = &hint{watch: w}
 		watching.Go(func() { w.hint.find(watchCtx) })
@@ -174,6 +171,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
+		stopSampling := w.sample(watchCtx)
 		w.rounds(ctx, w.aims, w.cells, w.volume(), bound, func(r round) (agrees, enough bool) {
 			w.settled.Rounds++
 			w.last = r
@@ -196,6 +194,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 			w.settled.Waited = settling.first.Sub(w.changed)
 			return true, true
 		})
+		stopSampling() // because samples would count in what has to be asked in quiet
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (r *run) again(ctx context.Context, scenario int, shared *lane) (own *lane,
 	own = newLane(r.cluster, r.options, planned)
 	own.canaries, own.crowded = shared.canaries, shared.crowded
 	result, err = own.run(ctx, planned)
-	if differs = err == nil && result.Counts.Fail == 0; differs {
+	if differs = err == nil && result.Mark == MarkPass; differs {
 		result.Mark = worse(result.Mark, MarkInconclusive)
 		result.Error = fmt.Sprintf("scenario %q did not come out as expected on the topology of scenario %q, whose policies had been deleted, "+
 			"and did so on a topology of its own: something of those policies may have been in force still", result.Name, shared.after)

@@ -180,6 +180,9 @@ func (a *agent) Close() {
 func (a *agent) ask(ctx context.Context, do func(*probe.ControlClient) error) error {
 	pause := firstPause
 	for tries := 1; ; tries++ {
+		if err := context.Cause(ctx); err != nil {
+			return err // the question would still be sent over a stream that is open
+		}
 		client, err := a.acquire(ctx)
 		if err == nil {
 			err = do(client)

@@ -60,6 +60,9 @@ func (a *agent) visit(
 	}()
 	err = client.Run(visitCtx, batch, deliver)
 	close(done)
+	if ctx.Err() != nil {
+		giveUp(ctx, client, batch)
+	}
 	detached = err != nil && ctx.Err() == nil && errors.Is(context.Cause(visitCtx), errWanted)
 	leave(nil)
 	<-left
@@ -67,6 +70,16 @@ func (a *agent) visit(
 		return true, nil
 	}
 	return false, err
+}
+
+// giveUpTimeout bounds what is said to an agent about a batch that nobody waits for any more.
+const giveUpTimeout = time.Second
+
+// giveUp lets an agent end the attempts of a batch and forget it when it needs the room. An agent that does not hear of it keeps what it has.
+func giveUp(ctx context.Context, client *probe.ControlClient, batch *probe.Batch) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
+	defer cancel()
+	_ = client.Cancel(ctx, batch)
 }
 
 // longest is about how long the slowest of these attempts takes to stay silent.

@@ -32,7 +32,7 @@ func (c *Cluster) ApplyPolicy(ctx context.Context, policy *networkingv1.NetworkP
 	err := retry(ctx, func() error {
 		made, err := client.Create(ctx, object, metav1.CreateOptions{})
 		if err == nil {
-			version = made.ResourceVersion
+			version = runner.PolicyVersion(made)
 			return nil
 		}
 		if !apierrors.IsAlreadyExists(err) {
@@ -48,7 +48,7 @@ func (c *Cluster) ApplyPolicy(ctx context.Context, policy *networkingv1.NetworkP
 		there.Spec = object.Spec
 		replaced, err := client.Update(ctx, there, metav1.UpdateOptions{})
 		if err == nil {
-			version = replaced.ResourceVersion
+			version = runner.PolicyVersion(replaced)
 		}
 		return err
 	})

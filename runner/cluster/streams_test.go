@@ -165,6 +165,37 @@ func TestWhoGivesUpWaitingLeavesThePlaceToOthers(t *testing.T) {
 	g.Expect(s.open).To(Equal(1))
 }
 
+func TestWhoHasGivenUpAsksNothing(t *testing.T) {
+	g := NewWithT(t)
+	prober := &silentProber{}
+	agents, _ := openAgents(t, 1, newStreams(0), prober)
+	attempts := []probe.Attempt{{Protocol: probe.TCP, Host: "192.0.2.1", Port: 80}}
+	g.Expect(agents[0].Run(t.Context(), attempts, func(int, probe.Result) {})).To(Succeed())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	g.Expect(agents[0].Run(ctx, attempts, func(int, probe.Result) {})).To(MatchError(context.Canceled))
+	// A question that comes later is answered later: the agent has seen all that was sent before.
+	g.Expect(agents[0].Run(t.Context(), attempts, func(int, probe.Result) {})).To(Succeed())
+	g.Expect(prober.made.Load()).To(BeEquivalentTo(2))
+}
+
+func TestWhatIsGivenUpTakesNoRoomInTheAgent(t *testing.T) {
+	g := NewWithT(t)
+	prober := &silentProber{takes: time.Hour}
+	agents, _ := openAgents(t, 1, newStreams(0), prober)
+	attempts := make([]probe.Attempt, 1000)
+	for i := range attempts {
+		attempts[i] = probe.Attempt{Protocol: probe.TCP, Host: "192.0.2.1", Port: 80}
+	}
+	for range 20 { // more than an agent holds at once
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		err := agents[0].Run(ctx, attempts, func(int, probe.Result) {})
+		cancel()
+		g.Expect(err).To(MatchError(context.DeadlineExceeded))
+	}
+	g.Expect(prober.made.Load()).To(BeNumerically(">", 10000), "they had begun")
+}
+
 func TestAnAgentIsNotAskedAfterItsEnd(t *testing.T) {
 	g := NewWithT(t)
 	agents, _ := openAgents(t, 2, newStreams(1), &silentProber{})
