@@ -107,7 +107,7 @@ func (t *seriesTurn) conclude(ctx context.Context, record *history.Record, says 
 			code = runner.ExitInconclusive
 		}
 	}
-	store := &series.Store{Client: t.client, Namespace: t.records, Series: t.series}
+	store := &series.Store{Client: t.client, Namespace: t.records, Series: t.series, Insist: true}
 	diff, err := t.compare(ctx, store, record)
 	if err != nil {
 		failed(err)
