@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -42,16 +43,15 @@ func try(ctx context.Context, call func(context.Context) error) error {
 
 // temporary tells the errors that a later try may not meet: the server is busy (429), in trouble (5xx) or silent, or the connection broke.
 func temporary(err error) bool {
-	var timeout net.Error
-	switch {
-	case apierrors.IsTooManyRequests(err), apierrors.IsInternalError(err), apierrors.IsServerTimeout(err), apierrors.IsTimeout(err),
-		apierrors.IsServiceUnavailable(err), apierrors.IsUnexpectedServerError(err):
-		return true
-	case utilnet.IsConnectionRefused(err), utilnet.IsConnectionReset(err), utilnet.IsHTTP2ConnectionLost(err), utilnet.IsProbableEOF(err):
-		return true
-	case errors.Is(err, context.DeadlineExceeded):
-		// That of the one try.
+	// The code decides: the page of a proxy, with 404, is an unexpected answer and none that will change.
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		code := status.Status().Code
+		return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+	}
+	if utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsHTTP2ConnectionLost(err) || utilnet.IsProbableEOF(err) {
 		return true
 	}
-	return errors.As(err, &timeout) && timeout.Timeout()
+	// The deadline is that of the one try.
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
