@@ -127,6 +127,9 @@ func (s *Store) Put(ctx context.Context, record *history.Record) error {
 func Result(record *history.Record) string {
 	switch record.ExitCode {
 	case runner.ExitAsExpected:
+		if record.Regressions > 0 {
+			return "worse than before"
+		}
 		return "as expected"
 	case runner.ExitMismatch:
 		return "mismatch"
