@@ -179,7 +179,8 @@ func TestANightIsComparedWithTheLastThatTestedAnything(t *testing.T) {
 		night *history.Record
 		want  string
 	}{
-		{"a broken one after one that could not begin", brokenNight(3), "axis udp was enforced and is not enforced now: the engine ignores UDP. (and 1 more)"},
+		{"a broken one after one that could not begin", brokenNight(3),
+			"axis udp was enforced and is not enforced now: the engine ignores UDP. (and 1 more)"},
 		{"a second one that could not begin", &again, "--from-policies: no right"},
 		{"a good one after one that could not begin", keptNight(3, nil), ""},
 	} {

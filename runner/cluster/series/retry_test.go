@@ -44,8 +44,8 @@ func TestWhatFailsForAWhileIsTriedAgain(t *testing.T) {
 	}{
 		{"not a right that is missing", apierrors.NewForbidden(corev1.Resource("configmaps"), "", errors.New("no right")), false, "no right"},
 		{"not a mistake in the request", apierrors.NewBadRequest("it is broken"), false, "it is broken"},
-		{"not the page of a proxy that knows no such path", apierrors.NewGenericServerResponse(404, "get", corev1.Resource("configmaps"), "", "no page", 0, true),
-			false, "could not find the requested resource"},
+		{"not the page of a proxy that knows no such path",
+			apierrors.NewGenericServerResponse(404, "get", corev1.Resource("configmaps"), "", "no page", 0, true), false, "could not find the requested resource"},
 		{"a connection that is refused while the API server restarts", errRefused, false, ""},
 		{"a connection that is reset", &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, false, ""},
 		{"a try that took too long", fmt.Errorf("Post: %w", context.DeadlineExceeded), false, ""},
