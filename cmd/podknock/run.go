@@ -97,7 +97,7 @@ func (f *runFlags) run(command *cobra.Command, arguments []string) error {
 	}
 	options, plan, err := f.plan(command.Context(), arguments)
 	if err != nil {
-		return err
+		return f.unplanned(command, options, err)
 	}
 	clusterOptions, err := f.clusterOptions(options)
 	if err != nil {
@@ -120,6 +120,36 @@ func (f *runFlags) run(command *cobra.Command, arguments []string) error {
 	result, turn := f.carryOut(ctx, plan, options, clusterOptions)
 	defer turn.end()
 	progress.Close()
+	return f.conclude(ctx, command, result, turn)
+}
+
+// unplanned ends a run that could not be planned. In a series that is a run that failed, unless it is a mistake in the command line or a file:
+// otherwise a night on which the policies could not be read would leave no trace.
+func (f *runFlags) unplanned(command *cobra.Command, options runner.Options, err error) error {
+	var failed failure
+	if f.series.series == "" || f.dryRun || !errors.As(err, &failed) {
+		return err
+	}
+	if err := f.outputs.open(); err != nil {
+		return err
+	}
+	ctx, cancel := interruptible(command.Context())
+	defer cancel()
+	ctx, stop := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("the run took longer than its deadline of %s", f.deadline))
+	defer stop()
+	turn := f.series.without()
+	if config, unconfigured := f.connection.config(); unconfigured == nil {
+		var refused error
+		if ctx, turn, refused = f.series.begin(ctx, config, options.Run); refused != nil {
+			err = fmt.Errorf("%w; %w", err, refused)
+		}
+	}
+	defer turn.end()
+	return f.conclude(ctx, command, runner.NewFailure(&runner.Plan{}, options, err), turn)
+}
+
+// conclude writes the report, keeps the record of the series, and returns what it means to a script.
+func (f *runFlags) conclude(ctx context.Context, command *cobra.Command, result *runner.Report, turn *seriesTurn) error {
 	if err := f.outputs.write(command.OutOrStdout(), result); err != nil {
 		return failure{runner.ExitInconclusive, err}
 	}
@@ -144,7 +174,7 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 func (f *runFlags) carryOut(
 	ctx context.Context, plan *runner.Plan, options runner.Options, clusterOptions cluster.Options,
 ) (*runner.Report, *seriesTurn) {
-	var turn *seriesTurn
+	turn := f.series.without()
 	failed := func(err error) (*runner.Report, *seriesTurn) {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -231,6 +261,10 @@ func (f *runFlags) plan(ctx context.Context, arguments []string) (runner.Options
 		return options, nil, err
 	}
 	plan, err := runner.NewPlan(found, options)
+	if err != nil && f.policies.wanted() {
+		// The policies are the cluster's, and no mistake in the command line.
+		err = failure{runner.ExitInconclusive, fmt.Errorf("--from-policies: %w", err)}
+	}
 	return options, plan, err
 }
 

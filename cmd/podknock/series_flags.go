@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,11 +56,20 @@ func (f *seriesFlags) check() error {
 	return nil
 }
 
-// seriesTurn is the turn of one run in its series. That of a run without a series, or of one that did not get its turn, is nil.
+// seriesTurn is the turn of one run in its series. That of a run without a series is nil.
 type seriesTurn struct {
 	*seriesFlags
+	// client is nil for a run that did not get its turn: it keeps no record, and tells of its failure where it needs no cluster.
 	client  kubernetes.Interface
 	release func()
+}
+
+// without is the turn of a run that did not get one.
+func (f *seriesFlags) without() *seriesTurn {
+	if f.series == "" {
+		return nil
+	}
+	return &seriesTurn{seriesFlags: f, release: func() {}}
 }
 
 // begin waits for the turn of a run and keeps other runs of the series away until its end. The context ends with the turn.
@@ -69,7 +79,7 @@ func (f *seriesFlags) begin(ctx context.Context, config *rest.Config, run string
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return ctx, nil, fmt.Errorf("connect to the cluster: %w", err)
+		return ctx, f.without(), fmt.Errorf("connect to the cluster: %w", err)
 	}
 	holder := run
 	if host, err := os.Hostname(); err == nil {
@@ -77,7 +87,7 @@ func (f *seriesFlags) begin(ctx context.Context, config *rest.Config, run string
 	}
 	held, release, err := series.Hold(ctx, series.LeaseOptions{Client: client, Namespace: f.records, Series: f.series, Holder: holder})
 	if err != nil {
-		return ctx, nil, err
+		return ctx, f.without(), err
 	}
 	return held, &seriesTurn{seriesFlags: f, client: client, release: release}, nil
 }
@@ -89,7 +99,8 @@ func (t *seriesTurn) end() {
 	}
 }
 
-// keepTimeout bounds the keeping of a record, which has to work although the run itself has ended, by a signal perhaps.
+// keepTimeout bounds the keeping of a record, which has to work although the run itself has ended, by a signal perhaps. Metrics have as much
+// again, since they need no API server.
 const keepTimeout = time.Minute
 
 // conclude keeps the record of a run and tells what is worse than in the run before. It returns the exit code: that of the run, or 1 if that
@@ -98,77 +109,106 @@ func (t *seriesTurn) conclude(ctx context.Context, record *history.Record, says 
 	if t == nil {
 		return record.ExitCode
 	}
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), keepTimeout, fmt.Errorf("it took longer than %s", keepTimeout))
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	code := record.ExitCode
-	failed := func(err error) {
-		fmt.Fprintf(says, "podknock: %v\n", err)
-		if code == exitOK {
+	failed := func(errs []error) {
+		for _, err := range errs {
+			fmt.Fprintf(says, "podknock: %v\n", err)
+		}
+		if len(errs) > 0 && code == exitOK {
 			code = runner.ExitInconclusive
 		}
 	}
-	store := &series.Store{Client: t.client, Namespace: t.records, Series: t.series}
-	diff, err := t.compare(ctx, store, record)
-	if err != nil {
-		failed(err)
-	}
-	worse := diff != nil && len(diff.Regressions) > 0
-	if worse {
-		record.Headline = diff.Headline()
-		if code == exitOK {
+	var diff *history.Diff
+	if t.client != nil {
+		var errs []error
+		diff, errs = t.remember(ctx, record)
+		if code == exitOK && record.Regressions > 0 {
 			code = runner.ExitMismatch
 		}
+		failed(errs)
 	}
-	if err := store.Put(ctx, record); err != nil {
-		failed(err)
-	} else if _, err := store.Prune(ctx, t.keep); err != nil {
-		failed(err)
-	}
-	if worse {
-		if err := series.Tell(ctx, t.client, t.records, record, series.ReasonRegression, record.Headline); err != nil {
-			failed(err)
-		}
-	} else if code != exitOK {
-		message := record.Headline
-		if message == "" {
-			message = series.Result(record)
-		}
-		if err := series.Tell(ctx, t.client, t.records, record, series.ReasonNotAsExpected, message); err != nil {
-			failed(err)
-		}
-	}
-	for _, err := range t.measure(ctx, record, diff) {
-		failed(err)
+	told := code
+	failed(t.measure(ctx, record, diff, code))
+	if code != told {
+		// One of the two did not work, which the other has to say.
+		t.measure(ctx, record, diff, code)
 	}
 	t.lastLine(says, record, diff, code)
 	return code
 }
 
-// compare is what differs from the newest record that can be read; nil if there is none.
+// remember compares a run with the one before, keeps its record and creates the Event.
+func (t *seriesTurn) remember(ctx context.Context, record *history.Record) (diff *history.Diff, errs []error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, keepTimeout, fmt.Errorf("it took longer than %s", keepTimeout))
+	defer cancel()
+	store := &series.Store{Client: t.client, Namespace: t.records, Series: t.series, Insist: true}
+	diff, err := t.compare(ctx, store, record)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	record.Headline = cmp.Or(record.Headline, record.Error)
+	if diff != nil && len(diff.Regressions) > 0 {
+		record.Headline, record.Regressions = diff.Headline(), len(diff.Regressions)
+	}
+	if err := store.Put(ctx, record); err != nil {
+		errs = append(errs, err)
+	} else if _, err := store.Prune(ctx, t.keep); err != nil {
+		errs = append(errs, err)
+	}
+	reason, message := series.ReasonNotAsExpected, cmp.Or(record.Headline, series.Result(record))
+	switch {
+	case record.Regressions > 0:
+		reason = series.ReasonRegression
+	case record.ExitCode == exitOK && len(errs) == 0:
+		return diff, nil
+	}
+	if err := series.Tell(ctx, t.client, t.records, record, reason, message); err != nil {
+		errs = append(errs, err)
+	}
+	return diff, errs
+}
+
+// compare is what differs from the newest record that can be read; nil if there is none. A run that tested something is compared with the newest
+// that did too: one that failed before it began would hide what is worse than in the nights before it.
 func (f *seriesFlags) compare(ctx context.Context, store *series.Store, record *history.Record) (*history.Diff, error) {
 	kept, err := store.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(kept) == 0 {
+	var newest *history.Record
+	for i := range kept {
+		before, err := kept[i].Record()
+		if err != nil {
+			return nil, err
+		}
+		if newest == nil {
+			newest = before
+		}
+		if before.Tested() || !record.Tested() {
+			newest = before
+			break
+		}
+	}
+	if newest == nil {
 		return nil, nil
 	}
-	before, err := kept[0].Record()
-	if err != nil {
-		return nil, err
-	}
-	return history.Compare(before, record, history.Options{}), nil
+	return history.Compare(newest, record, history.Options{}), nil
 }
 
-// measure hands the metrics out.
-func (f *seriesFlags) measure(ctx context.Context, record *history.Record, diff *history.Diff) (errs []error) {
+// measure hands the metrics out, with the exit code that the job ends with.
+func (f *seriesFlags) measure(ctx context.Context, record *history.Record, diff *history.Diff, code int) (errs []error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, keepTimeout, fmt.Errorf("it took longer than %s", keepTimeout))
+	defer cancel()
+	ended := *record
+	ended.ExitCode = code
 	if f.metricsFile != "" {
-		if err := metrics.WriteFile(f.metricsFile, record, diff); err != nil {
+		if err := metrics.WriteFile(f.metricsFile, &ended, diff); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	if f.push != "" {
-		if err := metrics.Push(ctx, f.push, record, diff); err != nil {
+		if err := metrics.Push(ctx, f.push, &ended, diff); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -219,7 +219,7 @@ func (f *verifyFlags) check() error {
 func (f *verifyFlags) carryOut(
 	ctx context.Context, plan *runner.Plan, options verify.Options, clusterOptions cluster.Options,
 ) (*verify.Report, *seriesTurn) {
-	var turn *seriesTurn
+	turn := f.series.without()
 	failed := func(err error) (*verify.Report, *seriesTurn) {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause

@@ -180,12 +180,14 @@ func share(c runner.Counts) string {
 	return fmt.Sprintf("%d of %d cells as expected", c.Pass, c.Total()-c.Unjudged)
 }
 
-// scenarios tells of scenarios that could not go on, and of those that came and went.
+// scenarios tells of scenarios that could not go on, and of those that came and went. It tells of marks too where a record had no room for its
+// cells, which tell of them otherwise.
 func (d *Diff) scenarios(before, after *Record) {
 	was := map[string]Scenario{}
 	for _, scenario := range before.Scenarios {
 		was[scenario.Name] = scenario
 	}
+	lost := before.lostCells() || after.lostCells()
 	for _, scenario := range after.Scenarios {
 		old, known := was[scenario.Name]
 		delete(was, scenario.Name)
@@ -197,6 +199,13 @@ func (d *Diff) scenarios(before, after *Record) {
 			change.Was, change.Is = string(old.Mark), string(scenario.Mark)
 			d.Regressions = append(d.Regressions, change)
 		case scenario.Error == "" && old.Error != "":
+			change.Was, change.Is = string(old.Mark), string(scenario.Mark)
+			d.Improvements = append(d.Improvements, change)
+		case !lost || old.Mark == scenario.Mark || old.Mark == runner.MarkUnjudged || scenario.Mark == runner.MarkUnjudged:
+		case old.Mark == runner.MarkPass:
+			change.Was, change.Is = string(old.Mark), string(scenario.Mark)
+			d.Regressions = append(d.Regressions, change)
+		case scenario.Mark == runner.MarkPass:
 			change.Was, change.Is = string(old.Mark), string(scenario.Mark)
 			d.Improvements = append(d.Improvements, change)
 		}

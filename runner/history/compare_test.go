@@ -32,6 +32,11 @@ func TestCompare(t *testing.T) {
 			r.Others = []Cell{{ID: id, Mark: mark, Expected: "blocked", Observed: "connected", Why: "the packet arrived"}}
 		}
 	}
+	without := func(mark runner.Mark) func(*Record) {
+		return func(r *Record) {
+			r.Passed, r.Shortened, r.Scenarios[0].Mark = nil, "the list of cells that are as expected, and most of the others", mark
+		}
+	}
 	for _, test := range []struct {
 		name          string
 		before, after *Record
@@ -108,6 +113,36 @@ func TestCompare(t *testing.T) {
 			name:   "a scenario that passed and is skipped now is a regression",
 			before: aRecord(nil), after: aRecord(func(r *Record) { r.Scenarios, r.Skipped = nil, []string{"conformance/udp"} }),
 			regressions: []string{"scenario conformance/udp was pass and is skipped now"},
+		},
+		{
+			name:   "a scenario that passed, in a record without room for its cells, and fails now is a regression",
+			before: aRecord(without(runner.MarkPass)), after: aRecord(func(r *Record) {
+				fails("udp/2/a->b:81/UDP/IPv4", runner.MarkFail)(r)
+				r.Scenarios[0].Mark = runner.MarkFail
+			}),
+			regressions: []string{"scenario conformance/udp was pass and is fail now"},
+		},
+		{
+			name:   "a scenario that passed and fails in a record without room for its cells is a regression",
+			before: aRecord(nil), after: aRecord(without(runner.MarkFail)),
+			regressions: []string{"scenario conformance/udp was pass and is fail now"},
+		},
+		{
+			name:   "a scenario that failed, in a record without room for its cells, and passes now is better",
+			before: aRecord(without(runner.MarkFail)), after: aRecord(nil),
+			improvements: []string{"scenario conformance/udp was fail and is pass now"},
+		},
+		{
+			name:   "a scenario that failed already in a record without room for its cells is no regression",
+			before: aRecord(without(runner.MarkInconclusive)), after: aRecord(without(runner.MarkFail)),
+		},
+		{
+			name:   "a scenario that fails is told by its cells where they are known",
+			before: aRecord(nil), after: aRecord(func(r *Record) {
+				fails("udp/2/a->b:81/UDP/IPv4", runner.MarkFail)(r)
+				r.Scenarios[0].Mark = runner.MarkFail
+			}),
+			regressions: []string{"cell udp/2/a->b:81/UDP/IPv4 was pass and is fail now: the packet arrived"},
 		},
 		{
 			name:   "a scenario that is no longer asked for is only different",

@@ -106,6 +106,11 @@ func Decode(packed []byte) (*Record, error) {
 	return record, nil
 }
 
+// lostCells tells whether the list of cells that are as expected had to be left out.
+func (r *Record) lostCells() bool {
+	return r.Shortened != "" && len(r.Passed) == 0
+}
+
 // marks are the marks of all cells of a record, by their IDs.
 func (r *Record) marks() map[string]runner.Mark {
 	marks := make(map[string]runner.Mark, len(r.Passed)+len(r.Unjudged)+len(r.Others))

@@ -26,8 +26,11 @@ type Record struct {
 	Elapsed time.Duration `json:"elapsedNs"`
 	// Server is the version of the API server.
 	Server string `json:"server,omitempty"`
-	// ExitCode is that of the run, before anything is compared.
+	// ExitCode is that of the run itself, before anything is compared. A job whose run is only worse than the one before, by its latency say, or
+	// could not be kept whole, ends with another.
 	ExitCode int `json:"exitCode"`
+	// Regressions counts what was worse than in the run that it was compared with when it was kept.
+	Regressions int `json:"regressions,omitempty"`
 	// Headline sums the run up in one sentence. Empty if there is nothing to say but that all is as expected.
 	Headline string `json:"headline,omitempty"`
 	// Error says why the run as a whole ended early. Empty otherwise.
@@ -57,6 +60,11 @@ type Record struct {
 	Others []Cell `json:"others,omitempty"`
 	// Shortened says what had to be left out for the record to fit. Empty if nothing was.
 	Shortened string `json:"shortened,omitempty"`
+}
+
+// Tested tells whether the run came so far that anything was tested.
+func (r *Record) Tested() bool {
+	return len(r.Scenarios)+len(r.Axes)+len(r.Passed)+len(r.Unjudged)+len(r.Others) > 0
 }
 
 // Scenario sums up one scenario.

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/history"
@@ -168,6 +169,94 @@ func TestALeaseThatCannotBeRenewedEndsTheRun(t *testing.T) {
 	broken.Store(true)
 	g.Eventually(held.Done()).WithTimeout(20 * time.Second).Should(BeClosed())
 	g.Expect(context.Cause(held)).To(MatchError(ErrLost))
+}
+
+// TestWorkEndsBeforeAnotherRunCanBegin has a renewal that never comes back, as when packets are dropped.
+func TestWorkEndsBeforeAnotherRunCanBegin(t *testing.T) {
+	g := NewWithT(t)
+	client := fake.NewClientset()
+	options := LeaseOptions{Client: client, Namespace: "podknock", Series: "nightly", Holder: "first", Duration: 6 * time.Second}
+	var silent atomic.Bool
+	silence, renewed := make(chan struct{}), make(chan time.Time, 100)
+	client.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if silent.Load() {
+			<-silence
+		} else {
+			renewed <- time.Now()
+		}
+		return false, nil, nil
+	})
+	held, release, err := Hold(t.Context(), options)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer release()
+	defer close(silence)
+	g.Eventually(renewed).WithTimeout(3 * time.Second).Should(Receive())
+	begun := time.Now()
+	silent.Store(true)
+	g.Eventually(held.Done()).WithTimeout(options.Duration).Should(BeClosed())
+	g.Expect(time.Since(begun)).To(BeNumerically("<", options.Duration*5/6))
+	g.Expect(context.Cause(held)).To(MatchError(ErrLost))
+}
+
+func TestALeaseIsGivenBackByItsHolderOnly(t *testing.T) {
+	for _, test := range []struct {
+		name, read, after string
+		lost              bool
+	}{
+		{"another run has acquired it since", "second", "second", false},
+		{"it was given back already, and is free for others", "", "", false},
+		{"the work has ended when others see it free", "first", "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := NewWithT(t)
+			leases := fake.NewClientset().CoordinationV1()
+			lost := false
+			lock := &candidLock{
+				Interface: &resourcelock.LeaseLock{
+					LeaseMeta: metav1.ObjectMeta{Namespace: "podknock", Name: "podknock-nightly"}, Client: leases,
+					LockConfig: resourcelock.ResourceLockConfig{Identity: "first"},
+				},
+				refused: make(chan error, 1), work: time.Minute, lose: func() { lost = true },
+			}
+			defer lock.rest()
+			g.Expect(lock.Create(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: "first"})).To(Succeed())
+			lease, err := leases.Leases("podknock").Get(t.Context(), "podknock-nightly", metav1.GetOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+			lease.Spec.HolderIdentity = &test.read
+			_, err = leases.Leases("podknock").Update(t.Context(), lease, metav1.UpdateOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+
+			_, _, err = lock.Get(t.Context())
+			g.Expect(err).NotTo(HaveOccurred())
+			err = lock.Update(t.Context(), resourcelock.LeaderElectionRecord{LeaseDurationSeconds: 1})
+			g.Expect(err == nil).To(Equal(test.lost))
+			g.Expect(lost).To(Equal(test.lost))
+			record, _, err := lock.Get(t.Context())
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(record.HolderIdentity).To(Equal(test.after))
+		})
+	}
+}
+
+func TestWhatIsInTheWayIsNotTakenForAnotherRun(t *testing.T) {
+	for _, test := range []struct {
+		name, verb string
+		err        error
+	}{
+		{"an API server that nobody reaches", "*", errRefused},
+		{"an API server that reads and does not write", "create", apierrors.NewServiceUnavailable("etcdserver: no leader")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := NewWithT(t)
+			client := fake.NewClientset()
+			fail(client, test.verb, "leases", -1, test.err, false)
+			_, _, err := Hold(t.Context(), LeaseOptions{
+				Client: client, Namespace: "podknock", Series: "nightly", Holder: "first", Duration: 2 * time.Second, Patience: 300 * time.Millisecond,
+			})
+			g.Expect(err).To(MatchError(test.err))
+			g.Expect(err).NotTo(MatchError(ErrHeld))
+		})
+	}
 }
 
 func TestARightThatIsMissingIsNotTakenForAnotherRun(t *testing.T) {

@@ -41,6 +41,16 @@ type Store struct {
 	Series string
 	// Size bounds a packed record in bytes. Zero means history.MaxSize.
 	Size int
+	// Insist makes the store try again what failed for a while, until the context ends. It is for whom nobody watches.
+	Insist bool
+}
+
+// do makes a call, once or as often as it takes.
+func (s *Store) do(ctx context.Context, call func(context.Context) error) error {
+	if s.Insist {
+		return insist(ctx, call)
+	}
+	return call(ctx)
 }
 
 // ValidateSeries returns one sentence if no series can have this name, which becomes part of object names and a label's value.
@@ -99,9 +109,12 @@ func (s *Store) Put(ctx context.Context, record *history.Record) error {
 		},
 		BinaryData: map[string][]byte{dataKey: packed},
 	}
-	_, err = s.Client.CoreV1().ConfigMaps(s.Namespace).Create(ctx, object, metav1.CreateOptions{})
+	err = s.do(ctx, func(ctx context.Context) error {
+		_, err := s.Client.CoreV1().ConfigMaps(s.Namespace).Create(ctx, object, metav1.CreateOptions{})
+		return err
+	})
 	if apierrors.IsAlreadyExists(err) {
-		// The answer to the same request was lost, and the request was sent again.
+		// The answer to the same request was lost, and the request was sent again: the id of this run is in the name.
 		return nil
 	}
 	if err != nil {
@@ -114,6 +127,9 @@ func (s *Store) Put(ctx context.Context, record *history.Record) error {
 func Result(record *history.Record) string {
 	switch record.ExitCode {
 	case runner.ExitAsExpected:
+		if record.Regressions > 0 {
+			return "worse than before"
+		}
 		return "as expected"
 	case runner.ExitMismatch:
 		return "mismatch"
@@ -130,7 +146,11 @@ func (s *Store) List(ctx context.Context) ([]Kept, error) {
 	if s.Series != "" {
 		selector += "=" + s.Series
 	}
-	list, err := s.Client.CoreV1().ConfigMaps(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	var list *corev1.ConfigMapList
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		list, err = s.Client.CoreV1().ConfigMaps(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list configmaps in namespace %q: %w", s.Namespace, err)
 	}
@@ -168,7 +188,9 @@ func (s *Store) Prune(ctx context.Context, keep int) (int, error) {
 	}
 	deleted := 0
 	for _, old := range all[min(keep, len(all)):] {
-		err := s.Client.CoreV1().ConfigMaps(s.Namespace).Delete(ctx, old.Object, metav1.DeleteOptions{})
+		err := s.do(ctx, func(ctx context.Context) error {
+			return s.Client.CoreV1().ConfigMaps(s.Namespace).Delete(ctx, old.Object, metav1.DeleteOptions{})
+		})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return deleted, fmt.Errorf("delete configmap %q in namespace %q: %w", old.Object, s.Namespace, err)
 		}
