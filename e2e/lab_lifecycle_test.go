@@ -83,7 +83,7 @@ var _ = Describe("a lab", Label("lab"), func() {
 			Expect(lab(ctx, name, "status")).To(ContainSubstring("node node1: Ready"))
 		},
 		Entry("while its machines are made", 20*time.Millisecond, Label("full"), SpecTimeout(2*time.Minute)),
-		Entry("while its control plane starts", 700*time.Millisecond, SpecTimeout(2*time.Minute)),
+		Entry("while its control plane starts", 700*time.Millisecond, Label("full"), SpecTimeout(2*time.Minute)),
 		Entry("while its nodes start", 4*time.Second, Label("full"), SpecTimeout(2*time.Minute)),
 	)
 

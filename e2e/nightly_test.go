@@ -28,6 +28,7 @@ import (
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/cluster/series"
 	"github.com/podknock/podknock/runner/history"
+	"github.com/podknock/podknock/runner/verify"
 )
 
 var runnerArchiveFlag = flag.String("runner-archive", "../dist/podknock-amd64.tar", "the archive of podknock's own image that the lab loads")
@@ -60,19 +61,10 @@ func installNightly(ctx context.Context, arguments ...string) *nightly {
 	return n
 }
 
-// begin makes a Job of the CronJob, as `kubectl create job --from` does.
+// begin makes a Job of the CronJob.
 func (n *nightly) begin(ctx context.Context, name string) {
 	GinkgoHelper()
-	from, err := clientset.BatchV1().CronJobs(n.namespace).Get(ctx, n.name, metav1.GetOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	_, err = clientset.BatchV1().Jobs(n.namespace).Create(ctx, &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Labels: from.Spec.JobTemplate.Labels, Annotations: map[string]string{"cronjob.kubernetes.io/instantiate": "manual"},
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(from, batchv1.SchemeGroupVersion.WithKind("CronJob"))},
-		},
-		Spec: from.Spec.JobTemplate.Spec,
-	}, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	kubectl(ctx, suiteLab, "create", "job", name, "-n", n.namespace, "--from=cronjob/"+n.name)
 }
 
 // end waits for the end of a Job and returns the exit code of podknock and what it wrote.
@@ -252,6 +244,32 @@ var _ = Describe("the nightly job", Label("lab"), Serial, func() {
 		Expect(record.ExitCode).To(Equal(runner.ExitInconclusive))
 		Expect(record.Error).To(ContainSubstring("interrupted"))
 		Expect(n.events(ctx)).To(ConsistOf(HaveField("Reason", series.ReasonNotAsExpected)))
+		n.expectReserveAsItWas(ctx)
+	}, SpecTimeout(3*time.Minute))
+
+	It("verifies the whole cluster with the rights that are printed, in its own pod", Label("full"), func(ctx SpecContext) {
+		n := installNightly(ctx)
+		n.begin(ctx, "verify")
+		code, log := n.end(ctx, "verify")
+		Expect(code).To(BeZero())
+		Expect(log).NotTo(ContainSubstring("forbidden"))
+		record := n.records(ctx)[0]
+		Expect(record.Answer).To(Equal(string(verify.ConcludedEnforced)), record.AnswerText)
+		Expect(record.Counts.Pass).To(BeNumerically(">", 1000))
+		Expect(record.Counts).To(Equal(runner.Counts{Pass: record.Counts.Pass, Unjudged: record.Counts.Unjudged}))
+		Expect(len(record.Axes)).To(BeNumerically(">", 20))
+		n.expectReserveAsItWas(ctx)
+	}, SpecTimeout(10*time.Minute))
+
+	It("runs the scenarios of a ConfigMap", Label("full"), func(ctx SpecContext) {
+		n := installNightly(ctx, "--scenarios", "ours", "--reserve", "2")
+		file := filepath.Join(GinkgoT().TempDir(), "shop.yaml")
+		Expect(os.WriteFile(file, []byte(fmt.Sprintf(shopScenario, "shop", mistakes["none"].policy)), 0o644)).To(Succeed())
+		kubectl(ctx, suiteLab, "create", "configmap", "ours", "-n", n.namespace, "--from-file", file)
+		n.begin(ctx, "ours")
+		code, _ := n.end(ctx, "ours")
+		Expect(code).To(BeZero())
+		Expect(n.records(ctx)[0].Scenarios).To(ConsistOf(And(HaveField("Name", "shop"), HaveField("Mark", runner.MarkPass))))
 		n.expectReserveAsItWas(ctx)
 	}, SpecTimeout(3*time.Minute))
 

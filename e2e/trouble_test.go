@@ -24,7 +24,7 @@ import (
 var _ = Describe("podknock run in trouble", Serial, func() {
 	BeforeEach(func(ctx SpecContext) { leavesNothing(ctx, restConfig) }, NodeTimeout(time.Minute))
 
-	It("asks again when an agent was killed and comes back", Label("lab"), func(ctx SpecContext) {
+	It("asks again when an agent was killed and comes back", Label("lab", "full"), func(ctx SpecContext) {
 		running := start(ctx, kubeconfig, "internal-policy")
 		pod := podOf(ctx, "internal-policy", "mysql")
 		policyOf(ctx, pod.Namespace, "payroll-policy")
@@ -130,7 +130,7 @@ var _ = Describe("podknock run in trouble", Serial, func() {
 			"mysql", SpecTimeout(2*time.Minute)),
 		Entry("all probe pods: every cell is an error",
 			"!has(object.metadata.labels) || !('podknock.dev/pod' in object.metadata.labels)",
-			SpecTimeout(2*time.Minute)),
+			Label("full"), SpecTimeout(2*time.Minute)),
 	)
 })
 
