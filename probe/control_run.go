@@ -162,17 +162,18 @@ func (c *ControlClient) leave(collection uint64) {
 // Cancel ends the attempts of the batch: those that are undecided become Error, and are to be collected like all
 // others. A nil batch means everything that the agent has under way, whoever began it.
 func (c *ControlClient) Cancel(ctx context.Context, b *Batch) error {
-	names := []string{""}
+	parts := []BatchPart{{Accepted: true}}
 	if b != nil {
-		names = nil
-		for _, part := range b.Parts {
-			if part.Accepted && !part.Finished {
-				names = append(names, part.Name)
-			}
-		}
+		parts = b.Parts
 	}
-	for _, name := range names {
-		if _, err := c.request(ctx, frame{Type: frameCancel, Batch: name}, frameDone); err != nil {
+	for _, part := range parts {
+		if part.Finished {
+			continue
+		}
+		_, err := c.request(ctx, frame{Type: frameCancel, Batch: part.Name}, frameDone)
+		// What was sent may have been accepted though nobody waited for the answer.
+		var refused *ControlError
+		if unknown := errors.As(err, &refused) && refused.Code == CodeUnknownBatch; err != nil && (part.Accepted || !unknown) {
 			return fmt.Errorf("cancel batch: %w", err)
 		}
 	}
