@@ -102,7 +102,7 @@ var _ = Describe("podknock why where admission changes pods", Serial, Label("ful
 		Expect(answer.code).To(Equal(runner.ExitInconclusive))
 		Expect(strings.Join(answer.report.Unknown, "\n")).To(ContainSubstring(says))
 		Expect(answer.causes()).To(Equal([]string{"test"}))
-		Expect(b.faults).To(BeEmpty())
+		Expect(b.found()).To(BeEmpty())
 		Expect(b.probes.Load()).To(BeZero())
 		expectNothingLeft(ctx)
 	},

@@ -191,6 +191,13 @@ func (b *bystander) fault(format string, args ...any) {
 	b.faults = append(b.faults, fmt.Sprintf(format, args...))
 }
 
+// found are the faults so far.
+func (b *bystander) found() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.faults)
+}
+
 // watch follows the pods and the endpoints of a namespace until the context ends: a probe pod must never be Ready, owned by a controller, or an
 // endpoint that gets traffic.
 func (b *bystander) watch(ctx context.Context, namespace string, real []string) *sync.WaitGroup {
@@ -278,11 +285,12 @@ var _ = Describe("podknock why as a guest", Serial, Label("full"), func() {
 			}
 			Expect(tolerated).To(ContainElement("Service "+w.namespace+"/shop"), "what is tolerated is printed")
 		}
-		// Controllers get time to make mistakes.
-		holding(ctx, func() { time.Sleep(5 * time.Second) }, w.words("NS/deploy/shop"), w.words("NS/sts/store:5432"))
+		holding(ctx, func() {
+			Consistently(ctx, b.found).WithTimeout(5*time.Second).WithPolling(100*time.Millisecond).Should(BeEmpty(), "controllers get time to make mistakes")
+		}, w.words("NS/deploy/shop"), w.words("NS/sts/store:5432"))
 		stop()
 		done.Wait()
-		Expect(b.faults).To(BeEmpty())
+		Expect(b.found()).To(BeEmpty())
 		Expect(b.probes.Load()).To(BeNumerically(">", 0))
 		Expect(state(ctx, w.namespace)).To(Equal(before))
 		expectNothingLeft(ctx)

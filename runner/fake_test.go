@@ -62,6 +62,8 @@ type fakeCluster struct {
 	leftovers []Leftover
 	// asked is told every question, by the names of source and target; it may answer itself, and may change the cluster.
 	asked func(c *fakeCluster, source, target string, attempt probe.Attempt) (probe.Observation, bool)
+	// counted is told that counters are read.
+	counted func()
 	// counters are what each pod's kernel counts.
 	attempts int
 }
@@ -376,6 +378,9 @@ func (a *fakeAgent) Evidence(ctx context.Context, question probe.EvidenceQuestio
 }
 
 func (a *fakeAgent) Counters(context.Context) (probe.Counters, error) {
+	if a.cluster.counted != nil {
+		a.cluster.counted()
+	}
 	a.cluster.mu.Lock()
 	defer a.cluster.mu.Unlock()
 	return a.cluster.pods[a.pod].counters, nil

@@ -1,11 +1,35 @@
 package runner
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/podknock/podknock/probe"
 )
+
+func TestNothingIsSampledWhileCountersAreRead(t *testing.T) {
+	g := NewWithT(t)
+	var samples, looks atomic.Int64
+	cluster := newFakeCluster()
+	cluster.unenforced = true // so that the latency of the block is sampled to the end
+	cluster.asked = func(_ *fakeCluster, _, _ string, attempt probe.Attempt) (probe.Observation, bool) {
+		if attempt.Timing.Sockets == 1 {
+			samples.Add(1)
+		}
+		return probe.Observation{}, false
+	}
+	cluster.counted = func() {
+		looks.Add(1)
+		g.Consistently(samples.Load).WithTimeout(50 * time.Millisecond).WithPolling(5 * time.Millisecond).Should(Equal(samples.Load()))
+	}
+	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
+	g.Expect(report.Scenarios[0].Mark).To(Equal(MarkFail))
+	g.Expect(samples.Load()).To(BeNumerically(">", 0))
+	g.Expect(looks.Load()).To(BeNumerically(">", 0), "the refusal was asked in quiet")
+}
 
 func TestQuietWavesHaveNoNetworkTwice(t *testing.T) {
 	g := NewWithT(t)

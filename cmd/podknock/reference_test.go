@@ -12,7 +12,7 @@ import (
 
 // TestTheReferenceIsThatOfTheCommands keeps README.md equal to what the commands say of themselves. `-update` writes it.
 func TestTheReferenceIsThatOfTheCommands(t *testing.T) {
-	t.Setenv("HOME", "/home/you") // defaults of kubectl's flags have it
+	t.Setenv("HOME", "$HOME") // defaults of kubectl's flags have it
 	root := newRootCommand("podknock")
 	root.InitDefaultCompletionCmd()
 	var text strings.Builder

@@ -110,10 +110,8 @@ func (f *runFlags) run(command *cobra.Command, arguments []string) error {
 	if err := f.outputs.open(); err != nil {
 		return err
 	}
-	ctx, cancel := interruptible(command.Context())
+	ctx, cancel := bounded(command.Context(), f.deadline, "the run")
 	defer cancel()
-	ctx, stop := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("the run took longer than its deadline of %s", f.deadline))
-	defer stop()
 
 	progress := report.NewProgress(command.ErrOrStderr(), len(plan.Scenarios), os.Getenv)
 	options.Progress = progress.Event
@@ -133,10 +131,8 @@ func (f *runFlags) unplanned(command *cobra.Command, options runner.Options, err
 	if err := f.outputs.open(); err != nil {
 		return err
 	}
-	ctx, cancel := interruptible(command.Context())
+	ctx, cancel := bounded(command.Context(), f.deadline, "the run")
 	defer cancel()
-	ctx, stop := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("the run took longer than its deadline of %s", f.deadline))
-	defer stop()
 	turn := f.series.without()
 	if config, unconfigured := f.connection.config(); unconfigured == nil {
 		var refused error
@@ -166,6 +162,16 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return interruptible, func() {
 		stop()
 		cancel(context.Canceled)
+	}
+}
+
+// bounded is an interruptible context that also ends at the deadline of what is done in it.
+func bounded(ctx context.Context, deadline time.Duration, what string) (context.Context, context.CancelFunc) {
+	ctx, cancel := interruptible(ctx)
+	ctx, stop := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("%s took longer than its deadline of %s", what, deadline))
+	return ctx, func() {
+		stop()
+		cancel()
 	}
 }
 

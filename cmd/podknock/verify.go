@@ -101,10 +101,8 @@ func (f *verifyFlags) run(command *cobra.Command) error {
 		defer file.Close()
 		options.Suite = func(run *runner.Report) { suite, suiteErr = run, report.JSON(file, run) }
 	}
-	ctx, cancel := interruptible(command.Context())
+	ctx, cancel := bounded(command.Context(), f.deadline, "the verification")
 	defer cancel()
-	ctx, stop := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("the verification took longer than its deadline of %s", f.deadline))
-	defer stop()
 
 	progress := report.NewProgress(command.ErrOrStderr(), len(plan.Scenarios), os.Getenv)
 	options.Runner.Progress = progress.Event
