@@ -195,6 +195,10 @@ func (c *controlConversation) leaveCollection(id uint64) {
 // in between.
 const resultsAtOnce = 32 << 10
 
+// gatherTime is how long results wait for others to be written with. Each write costs every program between the two ends a turn: the node's agent,
+// its container runtime, the API server and whatever relays to it.
+const gatherTime = 20 * time.Millisecond
+
 // collect sends what the batch holds after the sequence number, then what comes, then the trailer.
 func (c *controlConversation) collect(ctx context.Context, b *batchWork, request frame) error {
 	sequence := request.After
@@ -204,12 +208,15 @@ func (c *controlConversation) collect(ctx context.Context, b *batchWork, request
 		if err != nil {
 			return err
 		}
-		for len(results) > 0 && ctx.Err() == nil {
+		for more := len(results) > 0 || last; more && ctx.Err() == nil; more = len(results) > 0 {
 			lines = lines[:0]
 			for len(results) > 0 && len(lines) < resultsAtOnce {
 				sequence++
 				lines = appendResultLine(lines, request.ID, sequence, results[0])
 				results = results[1:]
+			}
+			if last && len(results) == 0 {
+				lines = fmt.Appendf(lines, `{"type":%q,"id":%d,"count":%d}`+"\n", frameTrailer, request.ID, sequence)
 			}
 			if err := c.writeLines(lines); err != nil {
 				return err
@@ -219,18 +226,29 @@ func (c *controlConversation) collect(ctx context.Context, b *batchWork, request
 			return nil
 		}
 		if last {
-			if err := c.write(frame{Type: frameTrailer, ID: request.ID, Count: sequence}); err != nil {
-				return err
-			}
 			b.setTold()
 			return nil
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
+		if !gather(ctx, b, changed) {
 			return nil
 		}
 	}
+}
+
+// gather waits until the batch has changed, and a little longer for more unless it has ended. It reports false if ctx ends before.
+func gather(ctx context.Context, b *batchWork, changed <-chan struct{}) bool {
+	select {
+	case <-changed:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-b.ended:
+	case <-time.After(gatherTime):
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // appendResultLine writes the line of a result frame around the JSON that is kept.

@@ -23,6 +23,7 @@ type batchWork struct {
 	finished bool          // no result will follow
 	told     bool          // a trailer was sent, or nobody waits for one
 	changed  chan struct{} // closed and replaced when a result or the end comes
+	ended    chan struct{} // closed when finished
 }
 
 // add keeps one more result.
@@ -38,6 +39,7 @@ func (b *batchWork) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.finished = true
+	close(b.ended)
 	b.signal()
 }
 
@@ -112,7 +114,7 @@ func (t *batchTable) admit(name string, count int, cancel context.CancelFunc) (b
 		return nil, false, refusal(CodeBusy, "%d more attempts exceed the %d attempts and results that are held at most: collect or cancel first",
 			count, t.capacity)
 	}
-	b = &batchWork{count: count, cancel: cancel, changed: make(chan struct{})}
+	b = &batchWork{count: count, cancel: cancel, changed: make(chan struct{}), ended: make(chan struct{})}
 	if t.byName == nil {
 		t.byName = make(map[string]*batchWork)
 	}

@@ -104,6 +104,15 @@ func TestWitness(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(e.ArrivalsComplete).To(BeFalse())
 	})
+	t.Run("a question that names no attempt gets counters and no tables", func(t *testing.T) {
+		g := NewWithT(t)
+		w := Witness{ProcNet: procNetFixture}
+		e, err := w.Evidence(EvidenceQuestion{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(e.Counters.InSegs).To(BeEquivalentTo(32847))
+		g.Expect(e.Sockets).To(BeEmpty())
+		g.Expect(e.SocketsComplete).To(BeFalse(), "that none is here proves nothing")
+	})
 	t.Run("a row of a port in question is told apart", func(t *testing.T) {
 		g := NewWithT(t)
 		w := Witness{ProcNet: procNetFixture}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +40,10 @@ func serve(ctx context.Context, args []string, std streams) error {
 	options, err := parseServe(args, std)
 	if err != nil {
 		return err
+	}
+	// A probe pod gets half a CPU. Go reckons with two at least, whose threads would wake each other for nothing.
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
 	}
 	witness := &probe.Witness{Arrivals: &probe.ArrivalLog{}}
 	responder, err := probe.Listen(ctx, probe.ResponderOptions{
