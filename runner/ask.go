@@ -20,10 +20,51 @@ type answer struct {
 	failure string
 	// late is how much longer the agent's answer took than the knock itself: the time for which it could not be reached, if it is long.
 	late time.Duration
+	// carried says that this is the answer of the round before, because this one did not ask.
+	carried bool
 }
 
 // table holds an answer for each cell of a step.
 type table []answer
+
+// carry takes over the answers of the round before where this one asked nothing.
+func (t table) carry(before table) {
+	for i, answer := range before {
+		if !t[i].asked && t[i].failure == "" && answer.asked {
+			t[i] = answer
+			t[i].carried = true
+		}
+	}
+}
+
+// askParts asks the parts of a round one after the other, each within its share of the spread, and returns when all have their answers.
+func (l *lane) askParts(ctx context.Context, aims []aim, parts []part, spread time.Duration) table {
+	tables := make([]table, len(parts))
+	packets := packetsOf(parts)
+	var all sync.WaitGroup
+	begun := 0
+	for at, p := range parts {
+		turn := time.NewTimer(spread * time.Duration(begun) / time.Duration(max(1, packets)))
+		share := spread * time.Duration(p.packets) / time.Duration(max(1, packets))
+		begun += p.packets
+		all.Go(func() {
+			defer turn.Stop()
+			select {
+			case <-turn.C:
+			case <-ctx.Done():
+			}
+			tables[at] = l.ask(ctx, aims, p.cells, l.roundTiming(p.sockets), share)
+		})
+	}
+	all.Wait()
+	answers := make(table, len(aims))
+	for at, p := range parts {
+		for _, cell := range p.cells {
+			answers[cell] = tables[at][cell]
+		}
+	}
+	return answers
+}
 
 // ask makes all attempts of these cells, each by the agent of its source, and returns when all are answered or their agents failed. The sources
 // begin one after the other within the spread, in the same order in every round, so that as much time lies between two questions about a cell as

@@ -293,7 +293,7 @@ func (c *fakeCluster) knock(from policyName, attempt probe.Attempt) probe.Observ
 	defer c.mu.Unlock()
 	c.attempts++
 	o := probe.Observation{
-		Start: time.Now(), Nonce: probe.NewNonce(), Ports: []uint16{uint16(40000 + c.attempts%20000)}, Phase: probe.PhaseConnect, Tries: 4,
+		Start: time.Now(), Nonce: probe.NewNonce(), Ports: []uint16{uint16(40000 + c.attempts%20000)}, Phase: probe.PhaseConnect, Tries: attempt.Timing.Sockets,
 		Waited: 800 * time.Millisecond, Remote: netip.AddrPortFrom(netip.MustParseAddr(attempt.Host), attempt.Port),
 	}
 	source, target := c.pods[from], c.byAddress(o.Remote.Addr())

@@ -1,10 +1,13 @@
 package runner
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/podknock/podknock/scenarios"
 )
 
 func TestNewPoliciesAreGivenUpWhenNothingChangesAnyMore(t *testing.T) {
@@ -17,6 +20,34 @@ func TestNewPoliciesAreGivenUpWhenNothingChangesAnyMore(t *testing.T) {
 	g.Expect(step.Settled.How).To(Equal(SettledAtBound))
 	g.Expect(step.Settled.Waited).To(And(BeNumerically(">=", options.GiveUp), BeNumerically("<", options.SettleTimeout/5)))
 	g.Expect(marks(step)).To(HaveKeyWithValue("stranger->back:80", MarkFail), "the last table counts")
+}
+
+func TestAnotherChangeIsGivenUpOnceTwoOfItsKindHaveWaitedInVain(t *testing.T) {
+	g := NewWithT(t)
+	const again = `
+  - name: a policy that was there
+    apply:
+      - metadata: {name: back}
+        spec: {podSelector: {matchLabels: {role: back}}, policyTypes: [Ingress]}
+    expect:
+      - {from: "*", to: "back:80", outcome: blocked}
+`
+	options := fastOptions()
+	options.SettleTimeout, options.GiveUp, options.Parallel = 500*time.Millisecond, 40*time.Millisecond, 1
+	cluster := newFakeCluster()
+	cluster.unenforced = true
+	var all []*scenarios.Scenario
+	for _, name := range []string{"first", "second", "third"} {
+		all = append(all, parseScenario(t, strings.Replace(frontToBack+again, "front-to-back", name, 1)))
+	}
+	plan, err := NewPlan(all, options)
+	g.Expect(err).NotTo(HaveOccurred())
+	var waited []time.Duration
+	for _, scenario := range Run(t.Context(), cluster, plan, options).Scenarios {
+		waited = append(waited, scenario.Steps[2].Settled.Waited)
+	}
+	g.Expect(waited).To(HaveExactElements(
+		BeNumerically(">=", options.SettleTimeout), BeNumerically(">=", options.SettleTimeout), BeNumerically("<", options.SettleTimeout)))
 }
 
 func TestOtherChangesHaveTheWholeBound(t *testing.T) {

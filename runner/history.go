@@ -12,15 +12,17 @@ type history struct {
 	cells   []scenarios.Cell
 	changed time.Time
 	changes [][]Change
-	// still is the start of the first round since which every cell has found the same.
-	still time.Time
+	// fits says of each cell whether it agrees, and turned is the start of the first round since which it has done so, or not.
+	fits   []bool
+	turned []time.Time
 	// agreed and flapped say whether a cell has ever agreed, and whether it differed after that.
 	agreed, flapped []bool
 }
 
 func newHistory(cells []scenarios.Cell, changed time.Time) *history {
 	return &history{
-		cells: cells, changed: changed, changes: make([][]Change, len(cells)), agreed: make([]bool, len(cells)), flapped: make([]bool, len(cells)),
+		cells: cells, changed: changed, changes: make([][]Change, len(cells)), fits: make([]bool, len(cells)), turned: make([]time.Time, len(cells)),
+		agreed: make([]bool, len(cells)), flapped: make([]bool, len(cells)),
 	}
 }
 
@@ -35,14 +37,30 @@ func (h *history) add(r round, cells []int) bool {
 		}
 		fits := found.asked && agree(h.cells[i].Expected, h.cells[i].To.Kind, found.result, nil) != differs
 		all = all && fits
+		if h.turned[i].IsZero() || h.fits[i] != fits {
+			h.fits[i], h.turned[i] = fits, r.start
+		}
 		h.flapped[i] = h.flapped[i] || h.agreed[i] && !fits
 		h.agreed[i] = h.agreed[i] || fits
 		if last := len(h.changes[i]) - 1; last < 0 || h.changes[i][last].Outcome != outcome {
-			h.still = r.start
 			h.changes[i] = append(h.changes[i], Change{After: r.start.Sub(h.changed), Outcome: outcome})
 		}
 	}
 	return all
+}
+
+// hopeless tells whether some of the cells have differed for so long, as of a moment, that they will not agree any more, while all others have come
+// to rest.
+func (h *history) hopeless(at time.Time, cells []int, patience, rest time.Duration) bool {
+	differing := false
+	for _, i := range cells {
+		age := at.Sub(h.turned[i])
+		if h.fits[i] && age < rest || !h.fits[i] && age < patience {
+			return false
+		}
+		differing = differing || !h.fits[i]
+	}
+	return differing
 }
 
 // of is what became of a cell: its outcomes if they were not the same all the time.

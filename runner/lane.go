@@ -15,8 +15,18 @@ import (
 	"github.com/podknock/podknock/scenarios"
 )
 
+// commons are what the lanes of a run share.
+type commons struct {
+	// crowded says that there may be more pods than control streams, so that agents are talked to in turns.
+	crowded bool
+	// canaries are those of the run, nil where it may have no namespace of its own.
+	canaries   *canaries
+	experience *experience
+}
+
 // lane carries out one scenario.
 type lane struct {
+	commons
 	cluster  Cluster
 	options  Options
 	scenario *scenarios.Scenario
@@ -26,10 +36,6 @@ type lane struct {
 	agents   map[string]Agent
 	// offsets are what the clocks of the agents are ahead of ours, by pod.
 	offsets map[string]time.Duration
-	// crowded says that there may be more pods than control streams, so that agents are talked to in turns.
-	crowded bool
-	// canaries are those of the run, nil where it may have no namespace of its own.
-	canaries *canaries
 	// alive are the namespaces and pods that exist now, by the scenario's names.
 	alive map[scenarios.Ref]bool
 	// applied holds the version of each of our policies as it was applied, by namespace and name in the cluster.
@@ -47,9 +53,9 @@ type lane struct {
 	attempts atomic.Int64
 }
 
-func newLane(cluster Cluster, options Options, planned *Planned) *lane {
+func newLane(cluster Cluster, options Options, planned *Planned, with commons) *lane {
 	return &lane{
-		cluster: cluster, options: options, scenario: planned.Scenario, orders: planned.Orders(options.Tenant), command: planned.command,
+		commons: with, cluster: cluster, options: options, scenario: planned.Scenario, orders: planned.Orders(options.Tenant), command: planned.command,
 		book: newBook(planned.Scenario, planned.naming), agents: map[string]Agent{}, offsets: map[string]time.Duration{},
 		alive: map[scenarios.Ref]bool{}, applied: map[policyName]string{},
 	}

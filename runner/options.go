@@ -20,8 +20,9 @@ type Options struct {
 	Timeout time.Duration
 	// SettleTimeout bounds how long a step waits for what it expects. Zero means DefaultSettleTimeout.
 	SettleTimeout time.Duration
-	// GiveUp bounds how long a step whose only change is new policies goes on asking while nothing changes and not all is as expected. It is for
-	// callers that know how fast the engine enforces new policies. Zero means that only SettleTimeout bounds it.
+	// GiveUp bounds how long a step goes on asking whose only change is new policies, while what is wrong stays wrong and all else has come to rest.
+	// It is for callers that know how fast the engine enforces new policies. For other kinds of change it counts from when the run has shown how
+	// long they take, see [experience]. Zero means that only SettleTimeout bounds a step.
 	GiveUp time.Duration
 	// StartTimeout bounds how long probe pods may take to start. Zero means DefaultStartTimeout.
 	StartTimeout time.Duration

@@ -14,7 +14,7 @@ type pace struct {
 	// which silence counts as confirmed.
 	rounds int
 	span   time.Duration
-	// sample is the time between two samples of the sentinels.
+	// sample is the least time between two samples of the sentinels, see [pace.untilSample].
 	sample time.Duration
 	// dwell is the least time that a step waits after the hint of the canaries, or after the change where there are none, if its expected
 	// table is that of the step before, so that nothing shows when it is enforced.
@@ -41,6 +41,15 @@ func (p pace) withDefaults() pace {
 	setDefault(&p.late, 8*time.Second)
 	setDefault(&p.answer, 15*time.Second)
 	return p
+}
+
+// sampleShare is how many samples lie in the time since the change: a latency is known to a twentieth. An engine that never enforces what is waited
+// for would otherwise be sampled to the end as often as one that is about to, in all scenarios at once.
+const sampleShare = 20
+
+// untilSample is the time from one sample of the sentinels to the next.
+func (p pace) untilSample(sinceChange time.Duration) time.Duration {
+	return max(p.sample, sinceChange/sampleShare)
 }
 
 // errNoAnswer is the cause of contexts that end when an agent's time is over.

@@ -10,7 +10,8 @@ import (
 type pool struct {
 	mu   sync.Mutex
 	plan *Plan
-	// waiting are the scenarios whose turn has not come, in the order of the plan.
+	// waiting are the scenarios whose turn has not come: those with most steps first, so that none of them is begun when the others are done, and
+	// else in the order of the plan.
 	waiting []int
 	// made counts the topologies that were made, by shape.
 	made map[string]int
@@ -23,6 +24,9 @@ func newPool(plan *Plan) *pool {
 	for i := range plan.Scenarios {
 		p.waiting = append(p.waiting, i)
 	}
+	slices.SortStableFunc(p.waiting, func(a, b int) int {
+		return len(plan.Scenarios[b].Scenario.Steps) - len(plan.Scenarios[a].Scenario.Steps)
+	})
 	return p
 }
 

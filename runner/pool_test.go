@@ -159,7 +159,7 @@ func TestABaselineOnATopologyThatIsNotCleanIsNoFailure(t *testing.T) {
 		parseScenario(t, strings.Replace(frontToBack, "front-to-back", "first", 1)), parseScenario(t, strings.Replace(frontToBack, "front-to-back", "second", 1)),
 	}, options)
 	g.Expect(err).NotTo(HaveOccurred())
-	first := newLane(cluster, options, &plan.Scenarios[0])
+	first := newLane(cluster, options, &plan.Scenarios[0], commons{experience: newExperience()})
 	result, err := first.run(t.Context(), &plan.Scenarios[0])
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(result.Mark).To(Equal(MarkPass))

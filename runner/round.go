@@ -18,9 +18,10 @@ type round struct {
 const (
 	// roundSockets make silence certain in one round, by the law of errors at the assumed loss. What confirms it is the next round.
 	roundSockets = 4
-	// pooledSockets are those of a round of so many packets that its silence is certain only together with that of the rounds before, see
-	// [watch.pool]. The three that a step needs to settle send more than roundSockets.
-	pooledSockets = 2
+	// pooledSockets are those of a whole round of so many packets that its silence is certain only together with that of the rounds before, see
+	// [watch.pool], and betweenSockets those of a round between two of these. The three that a step needs to settle send roundSockets at least.
+	pooledSockets  = 2
+	betweenSockets = 1
 )
 
 // roundTiming is how a question of a round is asked.
@@ -30,18 +31,13 @@ func (l *lane) roundTiming(sockets int) probe.Timing {
 	}
 }
 
-// volume is what a round sends.
-type volume struct {
-	// sockets are those of each attempt that stays silent, and packets those of all attempts, if all is as expected.
-	sockets, packets int
-}
-
 // maxOverlap bounds the rounds under way at once.
 const maxOverlap = 6
 
 // rounds asks about the cells again and again until take says that it is enough or the bound has passed. Rounds start at the pace and
-// overlap; take gets each whole round in the order of their starts. Rounds under way are given up then.
-func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, volume volume, bound time.Time, take func(round) (agrees, enough bool)) {
+// overlap; take gets each round in the order of their starts, with the answers of the one before where it asked nothing. Rounds under way are given
+// up then.
+func (l *lane) rounds(ctx context.Context, aims []aim, agenda agenda, bound time.Time, take func(round) (agrees, enough bool)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
@@ -51,6 +47,7 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, volume volum
 
 	finished := make(chan round)
 	waiting := map[int]round{}
+	var before table // of the round that was taken last
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	begun, taken, differing := 0, 0, 0
@@ -59,7 +56,7 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, volume volum
 	switch {
 	case l.crowded:
 		overlap = 1 // more would only wait for each other's streams
-	case l.options.pace.spread(volume.packets, 0) > 0:
+	case l.options.pace.spread(packetsOf(agenda.whole), 0) > 0:
 		overlap = 2 // agents or engines that do not keep up would only fall further behind
 	}
 	for {
@@ -71,16 +68,18 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, volume volum
 		if due && begun-taken < overlap {
 			r := round{number: begun, start: time.Now()}
 			begun++
-			spread := l.options.pace.spread(volume.packets, differing)
+			parts := agenda.of(r.number, differing)
+			packets := packetsOf(parts)
+			spread := l.options.pace.spread(packets, differing)
 			underWay.Go(func() {
-				r.table = l.ask(askCtx, aims, cells, l.roundTiming(volume.sockets), spread)
+				r.table = l.askParts(askCtx, aims, parts, spread)
 				select {
 				case finished <- r:
 				case <-ctx.Done():
 				}
 			})
 			due = false
-			timer.Reset(l.options.pace.next(volume.packets, differing))
+			timer.Reset(l.options.pace.next(packets, differing))
 		}
 		select {
 		case <-ctx.Done():
@@ -95,6 +94,8 @@ func (l *lane) rounds(ctx context.Context, aims []aim, cells []int, volume volum
 			for next, ok := waiting[taken]; ok; next, ok = waiting[taken] {
 				delete(waiting, taken)
 				taken++
+				next.table.carry(before)
+				before = next.table
 				agrees, enough := take(next)
 				if enough {
 					return

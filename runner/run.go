@@ -84,10 +84,10 @@ type run struct {
 
 // runAll runs the scenarios, as many at once as the options allow, and returns when their probe pods are gone.
 func (r *run) runAll(ctx context.Context) {
-	var own *canaries
-	if r.options.Tenant == "" && len(r.options.Reserve) == 0 && !r.crowded() {
-		own = newCanaries(r.cluster, r.options)
-		defer own.close()
+	with := commons{crowded: r.crowded(), experience: newExperience()}
+	if r.options.Tenant == "" && len(r.options.Reserve) == 0 && !with.crowded {
+		with.canaries = newCanaries(r.cluster, r.options)
+		defer with.canaries.close()
 	}
 	waiting := newPool(r.plan)
 	pods := semaphore.NewWeighted(int64(r.options.MaxPods))
@@ -121,9 +121,7 @@ func (r *run) runAll(ctx context.Context) {
 			continue
 		}
 		all.Go(func() {
-			lane := newLane(r.cluster, r.options, planned)
-			lane.canaries, lane.crowded = own, r.crowded()
-			lane = r.runInTurn(ctx, waiting, i, planned, lane)
+			lane := r.runInTurn(ctx, waiting, i, planned, newLane(r.cluster, r.options, planned, with))
 			places.Release(1)
 			if lane.tidy(ctx) == nil {
 				namespaces.give(taken)

@@ -128,11 +128,19 @@ func (l *lane) watchFrom(ctx context.Context, source string, aims []aim, cells [
 	}
 	done := make(chan struct{})
 	finish := sync.OnceFunc(func() { close(done) })
-	ticker := time.NewTicker(l.options.pace.sample)
-	defer ticker.Stop()
+	turn := time.NewTimer(0)
+	defer turn.Stop()
 	// A sample takes about one deadline, so that this many overlap; the agent allows 64 collections on a stream.
 	slots := make(chan struct{}, 24)
 	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-done:
+			return
+		case <-turn.C:
+		}
+		turn.Reset(l.options.pace.untilSample(time.Since(changed)))
 		select {
 		case slots <- struct{}{}:
 			number, start := 0, time.Now()
@@ -164,13 +172,6 @@ func (l *lane) watchFrom(ctx context.Context, source string, aims []aim, cells [
 				}
 			})
 		default:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-done:
-			return
-		case <-ticker.C:
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podknock/podknock/probe"
@@ -166,13 +165,13 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 		watching.Go(func() { w.hint.find(watchCtx) })
 	}
 	bound := w.changed.Add(w.options.SettleTimeout)
-	history := newHistory(w.step.Cells, w.changed)
+	history, deeds := newHistory(w.step.Cells, w.changed), w.deeds(number)
 	w.logs = w.marks(ctx, w.aims, w.silent())
 	for {
 		w.settled.How = SettledAtBound
 		settling := w.newSettling(number)
 		stopSampling := w.sample(watchCtx)
-		w.rounds(ctx, w.aims, w.cells, w.volume(), bound, func(r round) (agrees, enough bool) {
+		w.rounds(ctx, w.aims, w.agenda(), bound, func(r round) (agrees, enough bool) {
 			w.settled.Rounds++
 			w.last = r
 			w.recent = append(w.recent[max(0, len(w.recent)-w.options.pace.rounds+1):], r)
@@ -181,7 +180,7 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 				w.counts = w.incidentCounts()
 			}
 			if !settling.add(r.start, agreed) {
-				if givenUp := !agreed && w.hopeless(number, r.start.Sub(history.still)); givenUp {
+				if givenUp := !agreed && w.hopeless(deeds, history, r.start); givenUp {
 					bound = time.Now()
 					return false, true
 				}
@@ -209,24 +208,24 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 			break
 		}
 	}
+	w.teach(deeds, history)
 	return context.Cause(ctx)
 }
 
-// hopeless tells whether a step that is not as expected has been the same for so long that nothing will change any more. The caller knows that
-// of new policies alone: an engine may be quick with these and slow with everything else.
-func (w *watch) hopeless(number int, same time.Duration) bool {
-	if w.options.GiveUp <= 0 || same < w.options.GiveUp || len(w.step.Apply) == 0 || len(w.step.Delete)+len(w.step.Label)+len(w.step.Create) > 0 {
-		return false
+// teach tells the other steps of the run how long the changes of this one took.
+func (w *watch) teach(deeds []deed, history *history) {
+	switch {
+	case w.settled.How != SettledAtBound:
+		w.experience.learn(deeds, w.latency())
+	case w.settled.Waited >= w.options.SettleTimeout && history.hopeless(w.last.start, w.hopeful(), w.options.GiveUp, w.options.pace.span):
+		w.experience.inVain(deeds)
 	}
-	before := map[policyName]bool{}
-	for i := range number {
-		for _, policy := range w.expansion.Steps[i].Cluster().Policies {
-			before[policyName{policy.Namespace, policy.Name}] = true
-		}
-	}
-	return !slices.ContainsFunc(w.step.Apply, func(a scenarios.Apply) bool {
-		return slices.ContainsFunc(a.Policies, func(p networkingv1.NetworkPolicy) bool { return before[policyName{p.Namespace, p.Name}] })
-	})
+}
+
+// hopeless tells whether what is wrong in a round has been wrong for so long that it will stay so.
+func (w *watch) hopeless(deeds []deed, history *history, at time.Time) bool {
+	patience, known := w.experience.patience(deeds, w.options.GiveUp)
+	return known && history.hopeless(at, w.hopeful(), patience, w.options.pace.span)
 }
 
 // silent are the cells that may stay without an answer, so that their targets' logs will be asked.

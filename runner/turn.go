@@ -54,8 +54,7 @@ func (r *run) again(ctx context.Context, scenario int, shared *lane) (own *lane,
 	shared.closeAgents()
 	shared.tidy(ctx)
 	planned := &r.plan.Scenarios[scenario]
-	own = newLane(r.cluster, r.options, planned)
-	own.canaries, own.crowded = shared.canaries, shared.crowded
+	own = newLane(r.cluster, r.options, planned, shared.commons)
 	result, err = own.run(ctx, planned)
 	if differs = err == nil && result.Mark == MarkPass; differs {
 		result.Mark = worse(result.Mark, MarkInconclusive)
@@ -134,9 +133,8 @@ func (l *lane) meetAgain(ctx context.Context) error {
 
 // follower is the lane of another scenario on the same topology. This lane is not used any more.
 func (l *lane) follower(planned *Planned) *lane {
-	next := newLane(l.cluster, l.options, planned)
+	next := newLane(l.cluster, l.options, planned, l.commons)
 	next.after = l.scenario.Metadata.Name
-	next.canaries, next.crowded = l.canaries, l.crowded
 	next.agents, next.offsets, next.alive = l.agents, l.offsets, l.alive
 	next.book.pods, next.book.services, next.book.nodes = l.book.pods, l.book.services, l.book.nodes
 	return next

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// patience is how long a step of the suite that only creates policies, and is not as expected, is asked on at least while nothing changes.
+	// patience is how long a step of the suite that only creates policies, and is not as expected, is asked on at least while what is wrong stays so.
 	patience = 8 * time.Second
 	// patienceFactor is how many times longer than the slowest canary it may take: a machine may be under load now and then.
 	patienceFactor = 10
@@ -23,8 +23,9 @@ func (c *Canary) slowest() time.Duration {
 	return after
 }
 
-// giveUp is how long steps that only create policies go on while nothing changes: a policy that an engine gets wrong would otherwise cost the
-// whole bound. What an engine needs for a new policy the canaries have shown. Of other changes they say nothing, and those have the whole bound.
+// giveUp is how long steps that only create policies go on while what is wrong stays wrong: a policy that an engine gets wrong would otherwise cost
+// the whole bound. What an engine needs for a new policy the canaries have shown. Of other changes they say nothing, and those have the whole bound
+// until the suite itself has shown how long they take.
 func (c *Canary) giveUp() time.Duration {
 	slowest := c.slowest()
 	if slowest == 0 {
@@ -48,7 +49,7 @@ func (v *verification) noteGivenUp(suite *runner.Report) {
 		}
 	}
 	if count > 0 {
-		v.note(fmt.Sprintf("%d steps of the suite that only create policies were given up before their bound of %s, after %s without any change: the slowest "+
+		v.note(fmt.Sprintf("%d steps of the suite were given up before their bound of %s, because what was wrong in them had been so for %s or longer: the slowest "+
 			"canary was enforced after %s", count, bound, rounded(v.report.Canary.giveUp()), rounded(v.report.Canary.slowest())))
 	}
 }

@@ -1,0 +1,125 @@
+package runner
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/podknock/podknock/scenarios"
+)
+
+// deed is a kind of change that engines hear of in a way of its own: how quick they are with one says nothing of another.
+type deed int
+
+const (
+	policyCreated deed = iota
+	policyChanged
+	policyDeleted
+	podLabelled
+	namespaceLabelled
+	podCreated
+	podDeleted
+)
+
+// deeds are the kinds of change that a step makes, each once.
+func (s *story) deeds(number int) []deed {
+	step := &s.expansion.Steps[number]
+	var found []deed
+	add := func(d deed) {
+		if !slices.Contains(found, d) {
+			found = append(found, d)
+		}
+	}
+	before := map[policyName]bool{}
+	for i := range number {
+		for _, policy := range s.expansion.Steps[i].Cluster().Policies {
+			before[policyName{policy.Namespace, policy.Name}] = true
+		}
+	}
+	for _, ref := range step.Delete {
+		if ref.Kind == scenarios.RefPolicy {
+			add(policyDeleted)
+		} else {
+			add(podDeleted)
+		}
+	}
+	for _, apply := range step.Apply {
+		for i := range apply.Policies {
+			if before[policyName{apply.Policies[i].Namespace, apply.Policies[i].Name}] {
+				add(policyChanged)
+			} else {
+				add(policyCreated)
+			}
+		}
+	}
+	for _, change := range step.Label {
+		if isNamespace(change.Object) {
+			add(namespaceLabelled)
+		} else {
+			add(podLabelled)
+		}
+	}
+	if len(step.Create) > 0 {
+		add(podCreated)
+	}
+	return found
+}
+
+const (
+	// experienceFactor is how many times longer than the slowest change of its kind in the same run a change may take: it was as busy then.
+	experienceFactor = 3
+	// vainSteps is how many steps have to have waited for a change of a kind to the end, in vain, before others are given up.
+	vainSteps = 2
+)
+
+// experience is what the steps of a run have shown of how long changes take until they are in force. Its methods are safe for concurrent use.
+type experience struct {
+	mu sync.Mutex
+	// slowest is the longest that a change of each kind took by the median of a step, and vain counts the steps that waited for one to the end and in vain.
+	slowest map[deed]time.Duration
+	vain    map[deed]int
+}
+
+func newExperience() *experience {
+	return &experience{slowest: map[deed]time.Duration{}, vain: map[deed]int{}}
+}
+
+// patience is how long a step with these changes goes on while what is wrong in it stays wrong. The caller knows that of new policies alone, and of
+// another kind of change the run has to have shown it: an engine may be quick with the one and slow with the other.
+func (e *experience) patience(deeds []deed, ofNewPolicies time.Duration) (limit time.Duration, known bool) {
+	if ofNewPolicies <= 0 || len(deeds) == 0 {
+		return 0, false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	limit = ofNewPolicies
+	for _, d := range deeds {
+		slowest, shown := e.slowest[d]
+		if d != policyCreated && !shown && e.vain[d] < vainSteps {
+			return 0, false
+		}
+		limit = max(limit, experienceFactor*slowest)
+	}
+	return limit, true
+}
+
+// learn takes how long the changes of a step took that came out as expected: the median of the ways that opened, or of those that closed. A step with
+// several kinds of change does not tell which of them took the time.
+func (e *experience) learn(deeds []deed, latency Latency) {
+	if len(deeds) != 1 || latency.Allow.Samples+latency.Deny.Samples == 0 {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.slowest[deeds[0]] = max(e.slowest[deeds[0]], latency.Allow.P50, latency.Deny.P50)
+}
+
+// inVain counts a step that waited for its change to the end, although nothing came of it any more.
+func (e *experience) inVain(deeds []deed) {
+	if len(deeds) != 1 {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.vain[deeds[0]]++
+}
