@@ -126,8 +126,9 @@ unit-build:
 	$(TESTS) build unit-schema scenarios/schema/conformance -trimpath -- ./...
 
 CASES ?= 20000
+SHORT ?=
 unit-run:
-	JOBS=2 $(TESTS) run unit
+	JOBS=2 $(TESTS) run unit $(SHORT)
 	$(TESTS) run unit-lab
 	$(TESTS) run unit-verifier -test.run=TheVerifier
 	$(TESTS) run unit-difftest -cases=$(CASES)
@@ -138,7 +139,7 @@ wire-build:
 	$(RACE) build wire-race . -race -tags=wire -- ./probe
 	$(TESTS) build wire-lab e2e/lab -trimpath -tags=wire -- ./internal/machine ./internal/cluster ./internal/engine
 
-REPEAT     ?= 20
+REPEAT     ?= 10
 WIRE_TESTS ?= .
 wire-run:
 	$(TESTS) run wire -wire.repeat=$(REPEAT) -test.run='$(WIRE_TESTS)' -test.timeout=60m

@@ -71,6 +71,14 @@ func TestEachDefectIsNamedAndNothingElse(t *testing.T) {
 	}
 }
 
+// stride says that of so many defects one is tried where each costs much: every one of them but in a short run.
+func stride() int {
+	if testing.Short() {
+		return 5
+	}
+	return 1
+}
+
 func TestDefectOfOneNodeIsNamedWithItsNode(t *testing.T) {
 	t.Parallel()
 	for _, node := range []string{"node-1", "node-2"} {
@@ -78,10 +86,13 @@ func TestDefectOfOneNodeIsNamedWithItsNode(t *testing.T) {
 			t.Parallel()
 			s := simulated(t)
 			g := NewWithT(t)
-			tried := 0
+			seen, tried := 0, 0
 			for defect := range s.search.onNodes() {
-				if !slices.Equal(defect.nodes, []string{node}) || s.suffer(defect.predicted) == 0 {
-					continue // of the other node, or nothing shows it where the simulated scheduler put pods
+				if !slices.Equal(defect.nodes, []string{node}) {
+					continue
+				}
+				if seen++; seen%stride() > 0 || s.suffer(defect.predicted) == 0 {
+					continue // left out for now, or nothing shows it where the simulated scheduler put pods
 				}
 				tried++
 				found, ok := s.search.solve()
@@ -93,7 +104,7 @@ func TestDefectOfOneNodeIsNamedWithItsNode(t *testing.T) {
 				})
 				g.Expect(among).To(BeTrue(), "%s: found %s", defect.Name, found.classes[0].guesses[0].Name)
 			}
-			g.Expect(tried).To(BeNumerically(">", len(s.search.guesses)/2))
+			g.Expect(tried).To(BeNumerically(">", len(s.search.guesses)/stride()/2))
 		})
 	}
 }
@@ -102,7 +113,8 @@ func TestWhatWasNotLearntAccusesNobody(t *testing.T) {
 	t.Parallel()
 	s := simulated(t)
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, guess := range s.search.guesses {
+	for i := 0; i < len(s.search.guesses); i += stride() {
+		guess := s.search.guesses[i]
 		for _, share := range []float64{0.02, 0.2, 0.6} {
 			failing := s.suffer(guess.predicted)
 			for _, k := range s.search.knocks {
