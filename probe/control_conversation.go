@@ -221,12 +221,12 @@ func (c *controlConversation) collect(ctx context.Context, b *batchWork, request
 			if err := c.writeLines(lines); err != nil {
 				return err
 			}
+			if last && len(results) == 0 {
+				b.setTold()
+				return nil
+			}
 		}
 		if ctx.Err() != nil {
-			return nil
-		}
-		if last {
-			b.setTold()
 			return nil
 		}
 		if !gather(ctx, b, changed) {

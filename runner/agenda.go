@@ -2,6 +2,7 @@ package runner
 
 import (
 	"slices"
+	"time"
 
 	"github.com/podknock/podknock/probe"
 	"github.com/podknock/podknock/scenarios"
@@ -21,16 +22,19 @@ type part struct {
 type agenda struct {
 	// whole is a round that asks about every cell, one part after the other.
 	whole []part
-	// between is asked by every second round while all is as expected. Nil means that every round is whole.
+	// between is asked by every second round while all is as expected: the first part of the whole again. Nil means that every round is whole.
 	between []part
 }
 
-// of are the parts of the round of a number, after so many rounds in a row that were not as expected.
-func (a agenda) of(number, differing int) []part {
-	if a.between != nil && number%2 == 1 && differing == 0 {
-		return a.between
+// of are the parts of the round of a number, after so many rounds in a row that were not as expected, and the time over which they are spread. A part
+// takes as long in every round, so that as much time lies between two questions about a cell as between their rounds.
+func (a agenda) of(number, differing int, pace pace) (parts []part, spread time.Duration, whole bool) {
+	packets := packetsOf(a.whole)
+	spread = pace.spread(packets, differing)
+	if a.between == nil || number%2 == 0 || differing > 0 {
+		return a.whole, spread, true
 	}
-	return a.whole
+	return a.between, spread * time.Duration(a.whole[0].packets) / time.Duration(packets), false
 }
 
 // packetsOf are those of a round.

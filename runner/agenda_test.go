@@ -74,23 +74,42 @@ func TestALargeStepAsksSilentCellsInEveryRoundAndTheOthersInEverySecond(t *testi
 }
 
 func TestARoundIsWholeUnlessAllIsAsExpected(t *testing.T) {
-	whole, between := []part{{sockets: 2}}, []part{{sockets: 1}}
+	whole, between := []part{{sockets: 2, packets: 2000}, {sockets: 2, packets: 3000}}, []part{{sockets: 1, packets: 1000}}
 	rows := map[string]struct {
 		agenda            agenda
 		number, differing int
 		asks              []part
+		spread            time.Duration
 	}{
-		"the second after one that was not":      {agenda{whole, between}, 1, 1, whole},
-		"the second of a step without parts":     {agenda{whole: whole}, 1, 0, whole},
-		"the first":                              {agenda{whole, between}, 0, 0, whole},
-		"the second":                             {agenda{whole, between}, 1, 0, between},
-		"the third, which may be that to settle": {agenda{whole, between}, 2, 0, whole},
+		"the second after one that was not":            {agenda{whole, between}, 1, 1, whole, time.Second},
+		"the second of a step without parts":           {agenda{whole: whole}, 1, 0, whole, time.Second},
+		"the first":                                    {agenda{whole, between}, 0, 0, whole, time.Second},
+		"the second, as long as its part of the whole": {agenda{whole, between}, 1, 0, between, 400 * time.Millisecond},
+		"the third, which may be that to settle":       {agenda{whole, between}, 2, 0, whole, time.Second},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(row.agenda.of(row.number, row.differing)).To(Equal(row.asks))
+			asks, spread, whole := row.agenda.of(row.number, row.differing, pace{}.withDefaults())
+			g := NewWithT(t)
+			g.Expect(asks).To(Equal(row.asks))
+			g.Expect(whole).To(Equal(asks[0].sockets == 2))
+			g.Expect(spread).To(Equal(row.spread))
 		})
 	}
+}
+
+func TestARoundHasOfTheRoundBeforeWhatItDidNotAsk(t *testing.T) {
+	g := NewWithT(t)
+	open := answer{asked: true, result: probe.Result{Reading: probe.Reading{Outcome: probe.Connected}}}
+	silent := answer{asked: true, result: probe.Result{Reading: probe.Reading{Outcome: probe.Timeout}}}
+	before := table{{failure: "the pod did not start"}, open, silent, open}
+	after := table{{}, {}, silent, {failure: "the pod could not be asked"}}
+	after.carry(before)
+	g.Expect(after[0].failure).To(Equal("the pod did not start"), "a reason is not lost")
+	g.Expect(after[1].result.Outcome).To(Equal(probe.Connected))
+	g.Expect(after[2].carried).To(BeFalse(), "it was asked")
+	g.Expect(after[3]).To(Equal(answer{failure: "the pod could not be asked"}), "it was tried")
+	g.Expect([]bool{after[0].carried, after[1].carried}).To(HaveEach(BeTrue()))
 }
 
 func TestSilenceIsPooledOnlyAsFarAsItLasted(t *testing.T) {

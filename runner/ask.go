@@ -20,17 +20,17 @@ type answer struct {
 	failure string
 	// late is how much longer the agent's answer took than the knock itself: the time for which it could not be reached, if it is long.
 	late time.Duration
-	// carried says that this is the answer of the round before, because this one did not ask.
+	// carried says that this is what the round before had, because this one did not ask.
 	carried bool
 }
 
 // table holds an answer for each cell of a step.
 type table []answer
 
-// carry takes over the answers of the round before where this one asked nothing.
+// carry takes over what the round before had where this one asked nothing, be it an answer or why there is none.
 func (t table) carry(before table) {
 	for i, answer := range before {
-		if !t[i].asked && t[i].failure == "" && answer.asked {
+		if !t[i].asked && t[i].failure == "" {
 			t[i] = answer
 			t[i].carried = true
 		}

@@ -75,7 +75,7 @@ const (
 // experience is what the steps of a run have shown of how long changes take until they are in force. Its methods are safe for concurrent use.
 type experience struct {
 	mu sync.Mutex
-	// slowest is the longest that a change of each kind took by the median of a step, and vain counts the steps that waited for one to the end and in vain.
+	// slowest is the longest that a change of each kind took, and vain counts the steps that waited for one to the end although nothing came right.
 	slowest map[deed]time.Duration
 	vain    map[deed]int
 }
@@ -103,18 +103,18 @@ func (e *experience) patience(deeds []deed, ofNewPolicies time.Duration) (limit 
 	return limit, true
 }
 
-// learn takes how long the changes of a step took that came out as expected: the median of the ways that opened, or of those that closed. A step with
-// several kinds of change does not tell which of them took the time.
-func (e *experience) learn(deeds []deed, latency Latency) {
-	if len(deeds) != 1 || latency.Allow.Samples+latency.Deny.Samples == 0 {
+// learn takes how long the change of a step took until all came right that did. A step with several kinds of change does not tell which of them took
+// the time.
+func (e *experience) learn(deeds []deed, took time.Duration) {
+	if len(deeds) != 1 {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.slowest[deeds[0]] = max(e.slowest[deeds[0]], latency.Allow.P50, latency.Deny.P50)
+	e.slowest[deeds[0]] = max(e.slowest[deeds[0]], took)
 }
 
-// inVain counts a step that waited for its change to the end, although nothing came of it any more.
+// inVain counts a step that waited for its change to the end, and nothing came of it.
 func (e *experience) inVain(deeds []deed) {
 	if len(deeds) != 1 {
 		return

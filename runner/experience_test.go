@@ -12,7 +12,6 @@ import (
 
 func TestPatienceWithAChangeIsThatOfItsKind(t *testing.T) {
 	const ofNewPolicies = 8 * time.Second
-	took := func(d time.Duration) Latency { return NewLatency(nil, []time.Duration{d}) }
 	rows := []struct {
 		name      string
 		shown     func(*experience)
@@ -30,16 +29,16 @@ func TestPatienceWithAChangeIsThatOfItsKind(t *testing.T) {
 		},
 		{
 			name: "a kind that was quick together with another", of: ofNewPolicies, deeds: []deed{policyChanged}, isUnknown: true,
-			shown: func(e *experience) { e.learn([]deed{policyChanged, podLabelled}, took(time.Second)) },
+			shown: func(e *experience) { e.learn([]deed{policyChanged, podLabelled}, time.Second) },
 		},
 		{
 			name: "a kind that was quick, together with one that no step has shown", of: ofNewPolicies, deeds: []deed{policyChanged, podLabelled}, isUnknown: true,
-			shown: func(e *experience) { e.learn([]deed{policyChanged}, took(time.Second)) },
+			shown: func(e *experience) { e.learn([]deed{policyChanged}, time.Second) },
 		},
 		{name: "new policies", of: ofNewPolicies, deeds: []deed{policyCreated}, want: ofNewPolicies},
 		{
 			name: "new policies that took longer than the caller knew", of: ofNewPolicies, deeds: []deed{policyCreated}, want: 30 * time.Second,
-			shown: func(e *experience) { e.learn([]deed{policyCreated}, took(10*time.Second)) },
+			shown: func(e *experience) { e.learn([]deed{policyCreated}, 10*time.Second) },
 		},
 		{
 			name: "a kind for which two steps have waited in vain", of: ofNewPolicies, deeds: []deed{policyChanged}, want: ofNewPolicies,
@@ -51,8 +50,8 @@ func TestPatienceWithAChangeIsThatOfItsKind(t *testing.T) {
 		{
 			name: "the slowest of its kind counts", of: ofNewPolicies, deeds: []deed{policyChanged}, want: 15 * time.Second,
 			shown: func(e *experience) {
-				e.learn([]deed{policyChanged}, took(5*time.Second))
-				e.learn([]deed{policyChanged}, took(time.Second))
+				e.learn([]deed{policyChanged}, 5*time.Second)
+				e.learn([]deed{policyChanged}, time.Second)
 			},
 		},
 	}
@@ -81,13 +80,16 @@ func TestARoundIsHopelessWhenWhatIsWrongStaysWrongAndAllElseRests(t *testing.T) 
 	}{
 		{name: "nothing is wrong", rounds: repeat(20, probe.Connected, probe.Connected)},
 		{name: "it has not been wrong for long", rounds: repeat(5, probe.Connected, probe.Timeout)},
+		{name: "another came right meanwhile, not long ago", rounds: append(repeat(7, probe.Timeout, probe.Timeout), repeat(4, probe.Connected, probe.Timeout)...)},
 		{name: "it was right in between", rounds: append(append(repeat(8, probe.Connected, probe.Timeout), repeat(1, probe.Connected, probe.Connected)...),
 			repeat(8, probe.Connected, probe.Timeout)...)},
 		{name: "another was right until just now", rounds: append(repeat(12, probe.Connected, probe.Timeout), repeat(1, probe.Timeout, probe.Timeout)...)},
 		{name: "another is right only just now", rounds: append(repeat(12, probe.Timeout, probe.Timeout), repeat(1, probe.Connected, probe.Timeout)...)},
 		{name: "one is wrong", rounds: repeat(9, probe.Connected, probe.Timeout), hopeless: true},
 		{name: "it is wrong in several ways", rounds: append(repeat(5, probe.Connected, probe.Timeout), repeat(4, probe.Connected, probe.Refused)...), hopeless: true},
-		{name: "another came right meanwhile", rounds: append(repeat(7, probe.Timeout, probe.Timeout), repeat(2, probe.Connected, probe.Timeout)...), hopeless: true},
+		{name: "another came right, and long ago", rounds: append(repeat(3, probe.Timeout, probe.Timeout), repeat(9, probe.Connected, probe.Timeout)...), hopeless: true},
+		{name: "another goes to and fro", rounds: append(append(repeat(8, probe.Connected, probe.Timeout), repeat(1, probe.Timeout, probe.Timeout)...),
+			repeat(2, probe.Connected, probe.Timeout)...), hopeless: true},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

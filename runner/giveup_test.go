@@ -33,7 +33,7 @@ func TestAnotherChangeIsGivenUpOnceTwoOfItsKindHaveWaitedInVain(t *testing.T) {
       - {from: "*", to: "back:80", outcome: blocked}
 `
 	options := fastOptions()
-	options.SettleTimeout, options.GiveUp, options.Parallel = 500*time.Millisecond, 40*time.Millisecond, 1
+	options.SettleTimeout, options.GiveUp, options.Parallel = 1500*time.Millisecond, 40*time.Millisecond, 1
 	cluster := newFakeCluster()
 	cluster.unenforced = true
 	var all []*scenarios.Scenario

@@ -11,6 +11,8 @@ import (
 type history struct {
 	cells   []scenarios.Cell
 	changed time.Time
+	// first is the start of the first round.
+	first   time.Time
 	changes [][]Change
 	// fits says of each cell whether it agrees, and turned is the start of the first round since which it has done so, or not.
 	fits   []bool
@@ -28,6 +30,9 @@ func newHistory(cells []scenarios.Cell, changed time.Time) *history {
 
 // add takes a round and tells whether none of its cells differs from what is expected.
 func (h *history) add(r round, cells []int) bool {
+	if h.first.IsZero() {
+		h.first = r.start
+	}
 	all := true
 	for _, i := range cells {
 		found := r.table[i]
@@ -49,16 +54,34 @@ func (h *history) add(r round, cells []int) bool {
 	return all
 }
 
-// hopeless tells whether some of the cells have differed for so long, as of a moment, that they will not agree any more, while all others have come
-// to rest.
+// progress is the start of the newest round in which a cell came right that has been right ever since. There is none if all that is right was so from
+// the first round on.
+func (h *history) progress(cells []int) (at time.Time, ok bool) {
+	at = h.first
+	for _, i := range cells {
+		if h.fits[i] && !h.flapped[i] && h.turned[i].After(at) {
+			at, ok = h.turned[i], true
+		}
+	}
+	return at, ok
+}
+
+// hopeless tells whether some of the cells have differed for so long, as of a moment and since any came right, that they will not agree any more, while
+// all others have come to rest.
 func (h *history) hopeless(at time.Time, cells []int, patience, rest time.Duration) bool {
+	progress, _ := h.progress(cells)
 	differing := false
 	for _, i := range cells {
-		age := at.Sub(h.turned[i])
-		if h.fits[i] && age < rest || !h.fits[i] && age < patience {
+		if h.fits[i] {
+			if at.Sub(h.turned[i]) < rest {
+				return false
+			}
+			continue
+		}
+		if min(at.Sub(h.turned[i]), at.Sub(progress)) < patience {
 			return false
 		}
-		differing = differing || !h.fits[i]
+		differing = true
 	}
 	return differing
 }

@@ -21,8 +21,9 @@ type Options struct {
 	// SettleTimeout bounds how long a step waits for what it expects. Zero means DefaultSettleTimeout.
 	SettleTimeout time.Duration
 	// GiveUp bounds how long a step goes on asking whose only change is new policies, while what is wrong stays wrong and all else has come to rest.
-	// It is for callers that know how fast the engine enforces new policies. For other kinds of change it counts from when the run has shown how
-	// long they take, see [experience]. Zero means that only SettleTimeout bounds a step.
+	// It is for callers that know how fast the engine enforces new policies. For another kind of change it counts from when the run has shown how
+	// long that takes, or when two steps have waited for one to the end without anything coming right. Zero means that only SettleTimeout bounds a
+	// step.
 	GiveUp time.Duration
 	// StartTimeout bounds how long probe pods may take to start. Zero means DefaultStartTimeout.
 	StartTimeout time.Duration

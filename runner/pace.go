@@ -44,12 +44,13 @@ func (p pace) withDefaults() pace {
 }
 
 // sampleShare is how many samples lie in the time since the change: a latency is known to a twentieth. An engine that never enforces what is waited
-// for would otherwise be sampled to the end as often as one that is about to, in all scenarios at once.
+// for would otherwise be sampled to the end as often as one that is about to, in all scenarios at once. But a step that comes right late rests for the span,
+// and needs two samples until then.
 const sampleShare = 20
 
 // untilSample is the time from one sample of the sentinels to the next.
 func (p pace) untilSample(sinceChange time.Duration) time.Duration {
-	return max(p.sample, sinceChange/sampleShare)
+	return max(p.sample, min(sinceChange/sampleShare, p.span/4))
 }
 
 // errNoAnswer is the cause of contexts that end when an agent's time is over.
@@ -87,7 +88,7 @@ func (p pace) spread(packets, differing int) time.Duration {
 	return time.Duration(packets) * time.Second / perSecond * slowing(differing)
 }
 
-// next is the time from the start of a round to that of the next one.
-func (p pace) next(packets, differing int) time.Duration {
-	return max(p.spacing*slowing(differing), p.spread(packets, differing))
+// next is the time from the start of a round that is spread over some time to that of the next one.
+func (p pace) next(spread time.Duration, differing int) time.Duration {
+	return max(p.spacing*slowing(differing), spread)
 }

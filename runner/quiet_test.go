@@ -23,7 +23,11 @@ func TestNothingIsSampledWhileCountersAreRead(t *testing.T) {
 	}
 	cluster.counted = func() {
 		looks.Add(1)
-		g.Consistently(samples.Load).WithTimeout(50 * time.Millisecond).WithPolling(5 * time.Millisecond).Should(Equal(samples.Load()))
+		before := samples.Load()
+		<-time.After(50 * time.Millisecond)
+		if after := samples.Load(); after != before {
+			t.Errorf("%d samples were taken beside the counters", after-before)
+		}
 	}
 	report := runOn(t, t.Context(), cluster, fastOptions(), frontToBack)
 	g.Expect(report.Scenarios[0].Mark).To(Equal(MarkFail))
@@ -46,14 +50,23 @@ func TestQuietWavesHaveNoNetworkTwice(t *testing.T) {
 	g.Expect(quietWaves(aims, nil, network)).To(BeEmpty())
 }
 
+func TestSamplesBecomeRarerAndStayTwiceInASpan(t *testing.T) {
+	g := NewWithT(t)
+	pace := pace{}.withDefaults()
+	g.Expect(pace.untilSample(0)).To(Equal(pace.sample))
+	g.Expect(pace.untilSample(time.Second)).To(Equal(pace.sample))
+	g.Expect(pace.untilSample(3 * time.Second)).To(Equal(150 * time.Millisecond))
+	g.Expect(2 * pace.untilSample(time.Hour)).To(BeNumerically("<", pace.span))
+}
+
 func TestRoundsOfManyPacketsAreSpreadAndRoundsThatDifferBecomeSlower(t *testing.T) {
 	g := NewWithT(t)
 	pace := pace{}.withDefaults()
 	g.Expect(pace.spread(burst, 0)).To(BeZero(), "a burst is harmless")
 	g.Expect(pace.spread(10000, 0)).To(Equal(2 * time.Second))
 	g.Expect(pace.spread(10000, patience+2)).To(Equal(4 * time.Second))
-	g.Expect(pace.next(burst, patience)).To(Equal(pace.spacing))
-	g.Expect(pace.next(burst, patience+2)).To(Equal(2 * pace.spacing))
-	g.Expect(pace.next(burst, 1000)).To(Equal(maxSlowing * pace.spacing))
-	g.Expect(pace.next(10000, 0)).To(Equal(2 * time.Second))
+	g.Expect(pace.next(0, patience)).To(Equal(pace.spacing))
+	g.Expect(pace.next(0, patience+2)).To(Equal(2 * pace.spacing))
+	g.Expect(pace.next(0, 1000)).To(Equal(maxSlowing * pace.spacing))
+	g.Expect(pace.next(2*time.Second, 0)).To(Equal(2 * time.Second))
 }

@@ -136,7 +136,7 @@ type StepResult struct {
 // Settled says how a step came to rest.
 type Settled struct {
 	How SettledHow `json:"how"`
-	// Rounds is how often every cell was asked.
+	// Rounds is how often the cells were asked. Of a step with very many, those that should be answered are asked in every second round only.
 	Rounds int `json:"rounds"`
 	// Waited is the time from the change to the start of the first round of those that count, or to the end of the asking.
 	Waited time.Duration `json:"waitedNs"`

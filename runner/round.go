@@ -8,11 +8,13 @@ import (
 	"github.com/podknock/podknock/probe"
 )
 
-// round is one question about every cell.
+// round is one question about every cell, or about those that may stay silent: it has what the round before had of the others.
 type round struct {
 	number int
 	start  time.Time
 	table  table
+	// whole says that every cell was asked.
+	whole bool
 }
 
 const (
@@ -66,11 +68,9 @@ func (l *lane) rounds(ctx context.Context, aims []aim, agenda agenda, bound time
 			return
 		}
 		if due && begun-taken < overlap {
-			r := round{number: begun, start: time.Now()}
+			parts, spread, whole := agenda.of(begun, differing, l.options.pace)
+			r := round{number: begun, start: time.Now(), whole: whole}
 			begun++
-			parts := agenda.of(r.number, differing)
-			packets := packetsOf(parts)
-			spread := l.options.pace.spread(packets, differing)
 			underWay.Go(func() {
 				r.table = l.askParts(askCtx, aims, parts, spread)
 				select {
@@ -79,7 +79,7 @@ func (l *lane) rounds(ctx context.Context, aims []aim, agenda agenda, bound time
 				}
 			})
 			due = false
-			timer.Reset(l.options.pace.next(packets, differing))
+			timer.Reset(l.options.pace.next(spread, differing))
 		}
 		select {
 		case <-ctx.Done():

@@ -194,7 +194,7 @@ func (r *run) fill(report *Report) {
 	for i, result := range r.results {
 		planned := &r.plan.Scenarios[i]
 		if result == nil {
-			reason := "an earlier scenario did not pass, and --fail-fast was given"
+			reason := "another scenario did not pass, and --fail-fast was given"
 			if report.Error != "" {
 				reason = "the run ended before its turn"
 			}

@@ -138,9 +138,9 @@ type watch struct {
 	// hint is for a step whose change shows in no cell, else nil.
 	hint    *hint
 	settled Settled
-	// last is the newest whole round, and counts those of the pods' incidents when the rounds that agree began.
+	// last is the newest round that was answered, and counts those of the pods' incidents when the rounds that agree began.
 	last round
-	// recent are the newest whole rounds up to the last, as many as it takes to settle.
+	// recent are the newest rounds up to the last, as many as it takes to settle.
 	recent []round
 	counts map[string]int
 	// logs are where the logs of the targets stood when the step began to knock.
@@ -179,7 +179,8 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 			if !agreed || settling.agreeing == 0 {
 				w.counts = w.incidentCounts()
 			}
-			if !settling.add(r.start, agreed) {
+			// What settles is a whole round, so that no cell has been asked only once.
+			if !settling.add(r.start, agreed) || !r.whole {
 				if givenUp := !agreed && w.hopeless(deeds, history, r.start); givenUp {
 					bound = time.Now()
 					return false, true
@@ -208,16 +209,28 @@ func (w *watch) settle(ctx context.Context, number int, findings []finding) erro
 			break
 		}
 	}
-	w.teach(deeds, history)
+	w.teach(deeds, history, findings)
 	return context.Cause(ctx)
 }
 
-// teach tells the other steps of the run how long the changes of this one took.
-func (w *watch) teach(deeds []deed, history *history) {
-	switch {
+// teach tells the other steps of the run how long the changes of this one took, or that nothing came of them. What was out of reach for a while shows
+// neither.
+func (w *watch) teach(deeds []deed, history *history, findings []finding) {
+	cells := w.hopeful()
+	unsure := func(i int) bool { return !findings[i].asked || findings[i].disturbed != "" }
+	if w.unheard() != "" || slices.ContainsFunc(cells, unsure) {
+		return
+	}
+	progress, shown := history.progress(cells)
+	took := progress.Sub(w.changed)
+	switch latency := w.latency(); {
 	case w.settled.How != SettledAtBound:
-		w.experience.learn(deeds, w.latency())
-	case w.settled.Waited >= w.options.SettleTimeout && history.hopeless(w.last.start, w.hopeful(), w.options.GiveUp, w.options.pace.span):
+		if shown || latency.Allow.Samples+latency.Deny.Samples > 0 {
+			w.experience.learn(deeds, max(took, latency.Allow.Max, latency.Deny.Max, w.settled.Waited))
+		}
+	case shown:
+		w.experience.learn(deeds, took)
+	case w.settled.Waited >= w.options.SettleTimeout && history.hopeless(w.last.start, cells, w.options.GiveUp, w.options.pace.span):
 		w.experience.inVain(deeds)
 	}
 }
@@ -225,7 +238,7 @@ func (w *watch) teach(deeds []deed, history *history) {
 // hopeless tells whether what is wrong in a round has been wrong for so long that it will stay so.
 func (w *watch) hopeless(deeds []deed, history *history, at time.Time) bool {
 	patience, known := w.experience.patience(deeds, w.options.GiveUp)
-	return known && history.hopeless(at, w.hopeful(), patience, w.options.pace.span)
+	return known && w.unheard() == "" && history.hopeless(at, w.hopeful(), patience, w.options.pace.span)
 }
 
 // silent are the cells that may stay without an answer, so that their targets' logs will be asked.
