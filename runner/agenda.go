@@ -64,7 +64,7 @@ func (w *watch) agenda() agenda {
 		return agenda{whole: []part{all}}
 	}
 	var parted agenda
-	if silent := slices.DeleteFunc(slices.Clone(w.cells), w.opens); len(silent) > 0 {
+	if silent := w.silent(); len(silent) > 0 {
 		parted.whole, parted.between = []part{of(silent, pooledSockets)}, []part{of(silent, betweenSockets)}
 	}
 	if open := slices.DeleteFunc(slices.Clone(w.cells), func(i int) bool { return !w.opens(i) }); len(open) > 0 {

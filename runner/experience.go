@@ -123,3 +123,31 @@ func (e *experience) inVain(deeds []deed) {
 	defer e.mu.Unlock()
 	e.vain[deeds[0]]++
 }
+
+// teach tells the other steps of the run how long the changes of this one took, or that nothing came of them. What was out of reach for a while shows
+// neither.
+func (w *watch) teach(deeds []deed, history *history, findings []finding) {
+	cells := w.hopeful()
+	unsure := func(i int) bool { return !findings[i].asked || findings[i].disturbed != "" }
+	if w.unheard() != "" || slices.ContainsFunc(cells, unsure) {
+		return
+	}
+	progress, shown := history.progress(cells)
+	took := progress.Sub(w.changed)
+	switch latency := w.latency(); {
+	case w.settled.How != SettledAtBound:
+		if shown || latency.Allow.Samples+latency.Deny.Samples > 0 {
+			w.experience.learn(deeds, max(took, latency.Allow.Max, latency.Deny.Max, w.settled.Waited))
+		}
+	case shown:
+		w.experience.learn(deeds, took)
+	case w.settled.Waited >= w.options.SettleTimeout && history.hopeless(w.last.start, cells, w.options.GiveUp, w.options.pace.span):
+		w.experience.inVain(deeds)
+	}
+}
+
+// hopeless tells whether what is wrong in a round has been wrong for so long that it will stay so.
+func (w *watch) hopeless(deeds []deed, history *history, at time.Time) bool {
+	patience, known := w.experience.patience(deeds, w.options.GiveUp)
+	return known && w.unheard() == "" && history.hopeless(at, w.hopeful(), patience, w.options.pace.span)
+}
