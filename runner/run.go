@@ -99,7 +99,7 @@ func (r *run) runAll(ctx context.Context) {
 		if places.Acquire(ctx, 1) != nil {
 			return
 		}
-		i, ok := waiting.first()
+		i, ok := waiting.first(ctx)
 		if !ok {
 			return
 		}
@@ -108,7 +108,7 @@ func (r *run) runAll(ctx context.Context) {
 		if pods.Acquire(ctx, weight) != nil || r.isStopped() {
 			return
 		}
-		if !waiting.take(i) { // a topology of its shape was quicker
+		if !waiting.take(i) { // a topology of its shape was quicker, or will be
 			places.Release(1)
 			pods.Release(weight)
 			continue
@@ -116,12 +116,14 @@ func (r *run) runAll(ctx context.Context) {
 		planned, taken, err := r.settleInReserve(ctx, planned, namespaces)
 		if err != nil {
 			r.finished(i, notBegun(&r.plan.Scenarios[i], explain(ctx, err)), err)
+			waiting.leave(r.plan.Scenarios[i].shape)
 			places.Release(1)
 			pods.Release(weight)
 			continue
 		}
 		all.Go(func() {
 			lane := r.runInTurn(ctx, waiting, i, planned, newLane(r.cluster, r.options, planned, with))
+			waiting.leave(planned.shape)
 			places.Release(1)
 			if lane.tidy(ctx) == nil {
 				namespaces.give(taken)
