@@ -116,6 +116,27 @@ var _ = Describe("podknock verify", Serial, func() {
 		Expect(defects.Names(&report.Headline)).To(ContainElement("enforces-nothing"), report.Headline.Text)
 	}, NodeTimeout(10*time.Minute))
 
+	It("judges a cluster with IPv6 alone, and says of IPv4 that it is not supported", Label("lab", "full"), func(ctx SpecContext) {
+		const six = "e2e-six"
+		lab(ctx, six, "up", "--ip-family", "ipv6")
+		DeferCleanup(func(ctx SpecContext) { lab(ctx, six, "down") }, NodeTimeout(time.Minute))
+		lab(ctx, six, "load", abs(*archiveFlag))
+		kubeconfig := filepath.Join("/run/podknock", six, "kubeconfig")
+
+		code, report := startVerify(ctx, kubeconfig, everyExternal...).wait()
+		Expect(report.Headline.Conclusion).To(Equal(verify.ConcludedEnforced), report.Headline.Text)
+		Expect(code).To(BeZero())
+		Expect(report.Path.Status).To(Equal(verify.StatusPass))
+		Expect(report.Canary.Enforcing).To(ConsistOf("node1", "node2"))
+		Expect(report.Axes).To(ContainElement(And(HaveField("Axis", scenarios.AxisIPv4), HaveField("Judgement", verify.NotSupported))))
+		Expect(report.Axes).To(ContainElement(And(HaveField("Axis", scenarios.AxisIPv6), HaveField("Judgement", verify.Enforced))))
+
+		code, run := start(ctx, kubeconfig, append([]string{"guides"}, everyExternal...)...).wait()
+		Expect(code).To(BeZero())
+		Expect(run.Cluster.Families).To(ConsistOf("IPv6"))
+		Expect(run.Counts.Pass).To(BeNumerically(">", 200))
+	}, NodeTimeout(10*time.Minute))
+
 	It("says that nothing is enforced, and names the plugin", Label("lab"), func(ctx SpecContext) {
 		const open = "e2e-open"
 		lab(ctx, open, "up", "--engine", "none")

@@ -93,6 +93,9 @@ type ChangeLatency struct {
 	Title string             `json:"title"`
 	// Latency is that of the steps with the change. For pods born later, deny is how long a new pod was open.
 	Latency runner.Latency `json:"latency"`
+	// Steps are the medians of the steps with the change, in ascending order. The samples of a step are of one and the same change: if that is
+	// late, all of them are.
+	Steps []time.Duration `json:"stepsNs,omitempty"`
 }
 
 // Trait is a behaviour that the NetworkPolicy API leaves to the plugin.

@@ -19,21 +19,26 @@ var changeAxes = []scenarios.AxisName{
 // changeLatencies splits the latencies of the steps by the kind of change. A step that makes several kinds of change says nothing about any of
 // them, so that it is left out; so is the step that is added to prove paths.
 func changeLatencies(report *runner.Report) []ChangeLatency {
-	allow, deny := map[scenarios.AxisName][]time.Duration{}, map[scenarios.AxisName][]time.Duration{}
+	allow, deny, steps := map[scenarios.AxisName][]time.Duration{}, map[scenarios.AxisName][]time.Duration{}, map[scenarios.AxisName][]time.Duration{}
 	for i := range report.Scenarios {
 		applied := map[string]bool{}
 		for j := range report.Scenarios[i].Steps {
 			step := &report.Scenarios[i].Steps[j]
 			kind := kindOf(step.Changes, applied)
+			opened, closed := step.Latency.Allow.All, step.Latency.Deny.All
 			switch kind {
 			case "":
 				continue
 			case scenarios.AxisPodBornLater:
-				deny[kind] = append(deny[kind], openWindows(step)...)
-			default:
-				deny[kind] = append(deny[kind], step.Latency.Deny.All...)
+				closed = openWindows(step)
 			}
-			allow[kind] = append(allow[kind], step.Latency.Allow.All...)
+			allow[kind], deny[kind] = append(allow[kind], opened...), append(deny[kind], closed...)
+			if kind != scenarios.AxisPodBornLater {
+				closed = slices.Concat(opened, closed)
+			}
+			if len(closed) > 0 {
+				steps[kind] = append(steps[kind], medianOf(closed))
+			}
 		}
 	}
 	var latencies []ChangeLatency
@@ -42,7 +47,7 @@ func changeLatencies(report *runner.Report) []ChangeLatency {
 			continue
 		}
 		latencies = append(latencies, ChangeLatency{
-			Axis: name, Title: titleOf(name), Latency: runner.NewLatency(allow[name], deny[name]),
+			Axis: name, Title: titleOf(name), Latency: runner.NewLatency(allow[name], deny[name]), Steps: slices.Sorted(slices.Values(steps[name])),
 		})
 	}
 	return latencies
@@ -62,6 +67,9 @@ func kindOf(changes []string, applied map[string]bool) scenarios.AxisName {
 	var kinds []scenarios.AxisName
 	for _, change := range changes {
 		verb, rest, _ := strings.Cut(change, " ")
+		if verb == "delete" && slices.Contains(changes, "create "+rest) {
+			continue // it is born again
+		}
 		object, _, _ := strings.Cut(rest, " ")
 		object = lastPart(object)
 		kind := scenarios.AxisName("")
@@ -95,7 +103,7 @@ func kindOf(changes []string, applied map[string]bool) scenarios.AxisName {
 // lastPart is the name in KIND/NAMESPACE/NAME or KIND/NAME.
 func lastPart(object string) string { return object[strings.LastIndex(object, "/")+1:] }
 
-// openWindows are how long the cells of new pods that should be blocked were open before they were: zero for those that never connected. A step
+// openWindows are how long the cells from and to new pods that should be blocked were open before they were: zero for those that never connected. A step
 // that did not become what it should, or a cell that changed to and fro, has other troubles, and says nothing about the first moments of a pod.
 func openWindows(step *runner.StepResult) []time.Duration {
 	if step.Settled.How == runner.SettledAtBound {
@@ -104,6 +112,9 @@ func openWindows(step *runner.StepResult) []time.Duration {
 	var windows []time.Duration
 	for i := range step.Cells {
 		cell := &step.Cells[i]
+		if !born(step.Changes, cell.From) && !born(step.Changes, cell.To) {
+			continue
+		}
 		if cell.Mark != runner.MarkPass || cell.Flapping || cell.Expected != string(scenarios.Blocked) {
 			continue
 		}
@@ -116,4 +127,9 @@ func openWindows(step *runner.StepResult) []time.Duration {
 		windows = append(windows, window)
 	}
 	return windows
+}
+
+// born tells whether an end of a cell is a pod that one of these changes creates.
+func born(changes []string, end runner.Endpoint) bool {
+	return end.Kind == string(scenarios.EndpointPod) && slices.Contains(changes, "create pod/"+end.Name)
 }

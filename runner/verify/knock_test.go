@@ -60,18 +60,24 @@ func TestWhatIsEvidenceAboutPolicies(t *testing.T) {
 
 func TestPatienceIsThatOfTheSlowestCanary(t *testing.T) {
 	for _, row := range []struct {
-		name  string
-		after []time.Duration
-		want  time.Duration
+		name   string
+		denied bool
+		after  []time.Duration
+		want   time.Duration
 	}{
-		{"no canary was enforced: nothing is known", []time.Duration{0, 0}, 0},
-		{"an engine that is late has all the time there is", []time.Duration{200 * time.Millisecond, 10 * time.Second}, 100 * time.Second},
-		{"a quick engine", []time.Duration{50 * time.Millisecond, 200 * time.Millisecond}, patience},
+		{"no canary was enforced: nothing is known", false, []time.Duration{0, 0}, 0},
+		{"an engine that is late has all the time there is", true, []time.Duration{200 * time.Millisecond, 10 * time.Second}, 100 * time.Second},
+		{"an engine that was quicker than the first question", true, []time.Duration{0, 0}, patience},
+		{"a quick engine", true, []time.Duration{50 * time.Millisecond, 200 * time.Millisecond}, patience},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := Canary{}
 			for _, after := range row.after {
-				c.Trials = append(c.Trials, CanaryTrial{After: after})
+				trial := CanaryTrial{After: after}
+				if row.denied {
+					trial.Denial = Denial{How: DenialSilence}
+				}
+				c.Trials = append(c.Trials, trial)
 			}
 			NewWithT(t).Expect(c.giveUp()).To(Equal(row.want))
 		})

@@ -14,21 +14,20 @@ const (
 	patienceFactor = 10
 )
 
-// slowest is how long the slowest canary took to be enforced, zero if none was.
-func (c *Canary) slowest() time.Duration {
-	var after time.Duration
+// slowest is how long the slowest canary took to be enforced, and whether any was. It is zero for an engine that was quicker than the first question.
+func (c *Canary) slowest() (after time.Duration, any bool) {
 	for i := range c.Trials {
-		after = max(after, c.Trials[i].After)
+		after, any = max(after, c.Trials[i].After), any || c.Trials[i].Denial.How != ""
 	}
-	return after
+	return after, any
 }
 
 // giveUp is how long steps that only create policies go on while what is wrong stays wrong: a policy that an engine gets wrong would otherwise cost
 // the whole bound. What an engine needs for a new policy the canaries have shown. Of other changes they say nothing, and those have the whole bound
 // until the suite itself has shown how long they take.
 func (c *Canary) giveUp() time.Duration {
-	slowest := c.slowest()
-	if slowest == 0 {
+	slowest, any := c.slowest()
+	if !any {
 		return 0
 	}
 	return max(patience, patienceFactor*slowest)
@@ -49,7 +48,8 @@ func (v *verification) noteGivenUp(suite *runner.Report) {
 		}
 	}
 	if count > 0 {
+		slowest, _ := v.report.Canary.slowest()
 		v.note(fmt.Sprintf("%d steps of the suite were given up before their bound of %s, because what was wrong in them had been so for %s or longer: the slowest "+
-			"canary was enforced after %s", count, bound, rounded(v.report.Canary.giveUp()), rounded(v.report.Canary.slowest())))
+			"canary was enforced after %s", count, bound, rounded(v.report.Canary.giveUp()), rounded(slowest)))
 	}
 }

@@ -160,7 +160,7 @@ func TestEngineThatEnforcesSomeNamespacesOnly(t *testing.T) {
 	t.Run("one that lacks those of many is named, and not accused of lateness as well", func(t *testing.T) {
 		g := NewWithT(t)
 		g.Expect(s.suffer(predicted)).NotTo(BeZero())
-		report := &Report{Changes: []ChangeLatency{{Axis: scenarios.AxisPolicyCreate, Latency: runner.NewLatency(nil, []time.Duration{20 * time.Second, 21 * time.Second})}}}
+		report := &Report{Changes: []ChangeLatency{{Axis: scenarios.AxisPolicyCreate, Steps: []time.Duration{20 * time.Second, 21 * time.Second}}}}
 		s.search.judge(report, s.evidence.Run)
 		g.Expect(names(report.Headline)).To(Equal([]string{someNamespaces.Name}), report.Headline.Text)
 	})

@@ -23,26 +23,29 @@ const (
 	// lateFactor is how many times longer than that of a new policy the enforcement of another change has to take, so that a machine that is
 	// slow as a whole is not taken for a defect.
 	lateFactor = 3
-	// enoughSamples is how many measurements a median needs to accuse anybody.
-	enoughSamples = 2
+	// enoughSteps is how many steps a median needs to accuse anybody.
+	enoughSteps = 2
 )
 
-// judgeTiming finds the kinds of changes that are enforced too late: all of them, or some.
+// judgeTiming finds the kinds of changes that are enforced too late: all of them, or some. It counts steps and not samples, because those of one step
+// are of one change: a machine that stood still for a while would be taken for an engine that always does.
 func judgeTiming(changes []ChangeLatency) []lateness {
 	usual := usualLatency(changes)
 	var late []lateness
 	for _, change := range changes {
-		samples := slices.Sorted(slices.Values(slices.Concat(change.Latency.Allow.All, change.Latency.Deny.All)))
+		if len(change.Steps) < enoughSteps {
+			continue
+		}
+		median := medianOf(change.Steps)
 		if change.Axis == scenarios.AxisPodBornLater {
-			samples = change.Latency.Deny.All
-			if median := medianOf(samples); len(samples) >= enoughSamples && median > max(openWindow, lateFactor*usual) {
+			if median > max(openWindow, lateFactor*usual) {
 				late = append(late, lateness{Defect{
 					"new-pods-open", fmt.Sprintf("It leaves new pods open for a while: %s and more.", rounded(median)), change.Axis,
 				}, median})
 			}
 			continue
 		}
-		if median := medianOf(samples); len(samples) >= enoughSamples && median > runner.SlowEnforcement {
+		if median > runner.SlowEnforcement {
 			late = append(late, lateness{Defect{
 				lateNames[change.Axis], fmt.Sprintf("It notices %s late, after %s.", lateWords[change.Axis], rounded(median)), change.Axis,
 			}, median})
@@ -87,11 +90,9 @@ func usualLatency(changes []ChangeLatency) time.Duration {
 	return 0
 }
 
-func medianOf(sorted []time.Duration) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[len(sorted)/2]
+// medianOf is the lower median of durations in any order, so that the slower one of two decides nothing. There has to be one.
+func medianOf(durations []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(durations))[(len(durations)-1)/2]
 }
 
 // rounded is a duration as people say it.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,10 @@ import (
 
 func TestLatenessIsJudgedByItsMedian(t *testing.T) {
 	change := func(axis scenarios.AxisName, deny ...time.Duration) ChangeLatency {
-		return ChangeLatency{Axis: axis, Latency: runner.NewLatency(nil, deny)}
+		return ChangeLatency{Axis: axis, Latency: runner.NewLatency(nil, deny), Steps: slices.Sorted(slices.Values(deny))}
+	}
+	oneStep := func(axis scenarios.AxisName, deny ...time.Duration) ChangeLatency {
+		return ChangeLatency{Axis: axis, Latency: runner.NewLatency(nil, deny), Steps: []time.Duration{medianOf(deny)}}
 	}
 	quick := change(scenarios.AxisPolicyCreate, 20*time.Millisecond, 30*time.Millisecond, 40*time.Millisecond)
 	late := 10 * time.Second
@@ -27,7 +31,10 @@ func TestLatenessIsJudgedByItsMedian(t *testing.T) {
 		}, []string{"policies-late"}},
 		{"labels alone are late", []ChangeLatency{quick, change(scenarios.AxisPodLabelChange, late, late)}, []string{"pod-labels-late"}},
 		{"one slow sample of many accuses nobody", []ChangeLatency{change(scenarios.AxisPolicyCreate, time.Millisecond, time.Millisecond, late)}, nil},
-		{"a single sample accuses nobody", []ChangeLatency{quick, change(scenarios.AxisPodBornLater, 2*time.Second)}, nil},
+		{"the slower one of two steps accuses nobody", []ChangeLatency{quick, change(scenarios.AxisPolicyUpdate, time.Millisecond, late)}, nil},
+		{"a single step accuses nobody, however many samples it has", []ChangeLatency{
+			quick, oneStep(scenarios.AxisPolicyUpdate, late, late, late, late), oneStep(scenarios.AxisPodBornLater, 2*time.Second, 2*time.Second),
+		}, nil},
 		{"new pods are as slow as everything on a slow machine", []ChangeLatency{
 			change(scenarios.AxisPolicyCreate, time.Second, time.Second), change(scenarios.AxisPodBornLater, time.Second, time.Second),
 		}, nil},
