@@ -137,7 +137,11 @@ func (w *watch) teach(deeds []deed, history *history, findings []finding) {
 	switch latency := w.latency(); {
 	case w.settled.How != SettledAtBound:
 		if shown || latency.Allow.Samples+latency.Deny.Samples > 0 {
-			w.experience.learn(deeds, max(took, latency.Allow.Max, latency.Deny.Max, w.settled.Waited))
+			slowest := max(took, latency.Allow.Max, latency.Deny.Max)
+			if !history.restless(cells) { // what changes to and fro takes its time for other reasons
+				slowest = max(slowest, w.settled.Waited)
+			}
+			w.experience.learn(deeds, slowest)
 		}
 	case shown:
 		w.experience.learn(deeds, took)

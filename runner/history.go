@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/podknock/podknock/probe"
@@ -84,6 +85,11 @@ func (h *history) hopeless(at time.Time, cells []int, patience, rest time.Durati
 		differing = true
 	}
 	return differing
+}
+
+// restless tells whether any of the cells has differed after it had agreed.
+func (h *history) restless(cells []int) bool {
+	return slices.ContainsFunc(cells, func(i int) bool { return h.flapped[i] })
 }
 
 // of is what became of a cell: its outcomes if they were not the same all the time.
