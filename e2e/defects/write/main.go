@@ -73,19 +73,26 @@ func (o *order) run(ctx context.Context, bench *defects.Bench) error {
 			}
 		}
 	}
-	accused, err := o.accusations(ctx, bench)
+	right, err := o.verifyRight(ctx, bench)
 	if err != nil {
 		return err
+	}
+	accused := 0
+	for _, report := range right {
+		if defects.Accused(report) {
+			accused++
+		}
 	}
 	results, left, err := o.tryAll(ctx, bench, mutants)
 	if err != nil {
 		return err
 	}
+	left += o.right - len(right)
 	// A part of the table would pass for the whole.
 	if left > 0 || o.only != "" || bench.Quick {
 		o.readme = ""
 	}
-	if err := o.write(defects.Table(results)); err != nil {
+	if err := o.write(defects.Table(results, right)); err != nil {
 		return err
 	}
 	missed := 0
@@ -100,7 +107,7 @@ func (o *order) run(ctx context.Context, bench *defects.Bench) error {
 	case missed > 0:
 		return fmt.Errorf("%d of %d defects are not caught and named", missed, len(results))
 	case left > 0:
-		return fmt.Errorf("%d engines are left: go on with the same command", left)
+		return fmt.Errorf("%d verifications are left: go on with the same command", left)
 	}
 	return nil
 }
@@ -136,25 +143,23 @@ func (o *order) tryAll(ctx context.Context, bench *defects.Bench, mutants []defe
 	return results, left, nil
 }
 
-// accusations verifies the right engine again and again, and counts the runs that accuse it.
-func (o *order) accusations(ctx context.Context, bench *defects.Bench) (accused int, err error) {
+// verifyRight verifies the right engine again and again.
+func (o *order) verifyRight(ctx context.Context, bench *defects.Bench) (reports []*verify.Report, err error) {
 	if o.right == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	if err := bench.Set(ctx, defects.RightEngine); err != nil {
-		return 0, err
+		return nil, err
 	}
 	for i := 1; i <= o.right && !o.over(ctx); i++ {
 		report, err := bench.TryRight(ctx, i)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		fmt.Fprintf(os.Stderr, "right engine, run %d of %d: %5.0f s  %s\n", i, o.right, report.Elapsed.Seconds(), report.Headline.Text)
-		if report.Headline.Conclusion != verify.ConcludedEnforced {
-			accused++
-		}
+		reports = append(reports, report)
 	}
-	return accused, nil
+	return reports, nil
 }
 
 func (o *order) write(table string) error {
