@@ -6,11 +6,14 @@ import (
 	"github.com/podknock/podknock/scenarios"
 )
 
+// enforcesNothing is the name of the defect of an engine that is not there.
+const enforcesNothing = "enforces-nothing"
+
 // pathDefects are engines that do not look at some traffic, or at the wrong moment.
 func pathDefects() []hypothesis {
 	open := engine{idle: true}
 	return []hypothesis{
-		{Defect{"enforces-nothing", "It enforces no policy.", ""}, open, nil},
+		{Defect{enforcesNothing, "It enforces no policy.", ""}, open, nil},
 		{Defect{"ignores-ingress", "It does not enforce ingress: whatever comes in is let in.", scenarios.AxisIngress},
 			open, onlyDirection(scenarios.AxisIngress)},
 		{Defect{"ignores-egress", "It does not enforce egress: whatever goes out is let out.", scenarios.AxisEgress},

@@ -34,6 +34,9 @@ func headlineOf(found solution, late []lateness) Headline {
 	if h.Explained > 0 {
 		h.Text += fmt.Sprintf(" This explains all of %d failing knocks.", h.Explained)
 		h.Advice = adviceFor(found.fit.hits)
+		if first.Defects[0].Name == stoppedEnforcing.Name {
+			h.Advice = "look why the policy engine ended, or lost touch with the API server, at that time: its pods or processes on the nodes, and their logs"
+		}
 	}
 	return h
 }

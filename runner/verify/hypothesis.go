@@ -25,7 +25,7 @@ func Hypotheses() []Defect {
 	for _, h := range catalogue() {
 		defects = append(defects, h.Defect)
 	}
-	return append(defects, someNamespaces)
+	return append(defects, stoppedEnforcing, someNamespaces)
 }
 
 // catalogue is every known defect. Their order is that of preference between those that explain the same cells.

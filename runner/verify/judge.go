@@ -28,7 +28,7 @@ func (s *search) judge(report *Report, run *runner.Report) {
 	report.Traits = append(report.Traits, report.Canary.traits()...)
 	failed := s.failed()
 	late := judgeTiming(report.Changes)
-	restless := s.restless()
+	restless, open := s.restless(), report.Canary.open(s.provenNodes())
 	switch {
 	case restless > len(failed):
 		report.Headline = headlineRestless(restless)
@@ -44,8 +44,8 @@ func (s *search) judge(report *Report, run *runner.Report) {
 		}
 	case len(late) > 0:
 		report.Headline = headlineOf(solution{}, late)
-	case len(report.Canary.open()) > 0:
-		report.Headline = report.Canary.headline()
+	case len(open) > 0:
+		report.Headline = headlineOfCanary(open)
 	default:
 		report.Headline = headlineUnbroken(report.Axes, run)
 	}

@@ -157,11 +157,11 @@ type class struct {
 	hits    []*knock
 }
 
-// solve finds the simplest solution: one defect, one defect on one node, one defect in some part of the traffic, two defects. ok is false if
-// there is none.
+// solve finds the simplest solution: one defect, one defect on one node, one defect in some part of the traffic, an
+// engine that ended, one that lacks some namespaces, two defects. ok is false if there is none.
 func (s *search) solve() (found solution, ok bool) {
 	s.prepare()
-	for _, candidates := range []iter.Seq[guess]{slices.Values(s.guesses), s.onNodes(), s.inParts(), s.inNamespaces()} {
+	for _, candidates := range []iter.Seq[guess]{slices.Values(s.guesses), s.onNodes(), s.inParts(), s.since(), s.inNamespaces()} {
 		if found, ok := s.single(candidates); ok {
 			return found, true
 		}

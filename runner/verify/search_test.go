@@ -166,6 +166,64 @@ func TestEngineThatEnforcesSomeNamespacesOnly(t *testing.T) {
 	})
 }
 
+// timed gives the steps of the run times: the scenarios run one after the other, each step for a minute. It returns when the half of them is over.
+func (s *simulation) timed() (half time.Time) {
+	start := time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
+	for i, story := range s.search.stories {
+		if i == len(s.search.stories)/2 {
+			half = start
+		}
+		story.result.Phases = []runner.PhaseTime{{Name: "deploy", Start: start, Elapsed: time.Minute}}
+		for range story.moments {
+			start = start.Add(time.Minute)
+			story.result.Phases = append(story.result.Phases, runner.PhaseTime{Start: start, Elapsed: time.Minute})
+		}
+		start = start.Add(time.Minute)
+	}
+	return half
+}
+
+func TestEngineThatEndsHalfWay(t *testing.T) {
+	t.Parallel()
+	s := simulated(t)
+	half := s.timed()
+	idle := predict(s.search.stories, engine{idle: true})
+	after := func(when func(k *knock) bool) prediction {
+		predicted := slices.Clone(s.search.right)
+		for i, k := range s.search.knocks {
+			if when(k) {
+				predicted[i] = idle[i]
+			}
+		}
+		return predicted
+	}
+	for _, row := range []struct {
+		name  string
+		open  func(k *knock) bool
+		named bool
+	}{
+		{"one step that is open at the end of the run has another reason", func(k *knock) bool {
+			return k.story == s.search.stories[len(s.search.stories)-1]
+		}, false},
+		{"one that comes back has not ended", func(k *knock) bool { return k.ended().After(half) && k.ended().Before(half.Add(15*time.Minute)) }, false},
+		{"it has ended", func(k *knock) bool { return k.ended().After(half) }, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(s.suffer(after(row.open))).NotTo(BeZero())
+			headline := s.judged().Headline
+			if !row.named {
+				g.Expect(names(headline)).NotTo(ContainElement(stoppedEnforcing.Name))
+				return
+			}
+			g.Expect(names(headline)).To(Equal([]string{stoppedEnforcing.Name}), headline.Text)
+			g.Expect(headline.Text).To(ContainSubstring("enforced policies until " + half.Format("15:04:05") + " UTC, and none after"))
+			g.Expect(headline.Advice).To(ContainSubstring("why the policy engine ended"))
+			g.Expect(headline.Conclusion).To(Equal(ConcludedDefective))
+		})
+	}
+}
+
 func TestWhatChangesToAndFroIsNoDefect(t *testing.T) {
 	g := NewWithT(t)
 	s := simulated(t)
@@ -184,6 +242,34 @@ func TestWhatChangesToAndFroIsNoDefect(t *testing.T) {
 	g.Expect(report.Headline.Conclusion).To(Equal(ConcludedUnknown))
 	g.Expect(report.Headline.Text).To(ContainSubstring("40 knocks changed to and fro"))
 	g.Expect(report.ExitCode()).To(Equal(ExitCannotTell))
+}
+
+func TestTheCanaryAccusesWhereTheSuiteDoesNot(t *testing.T) {
+	s := simulated(t)
+	s.suffer(s.search.right)
+	NewWithT(t).Expect(s.judged().Headline.Conclusion).To(Equal(ConcludedEnforced))
+	for _, row := range []struct {
+		name   string
+		trials []CanaryTrial
+		nodes  []string
+	}{
+		{"a deny that did not hold", []CanaryTrial{{Node: "node-1", Direction: scenarios.AxisIngress, Status: StatusFail}}, []string{"node-1"}},
+		{"one that held in part on a node without a knock of the suite", []CanaryTrial{{Node: "node9", Direction: scenarios.AxisEgress, Status: StatusWarn}}, []string{"node9"}},
+		{"one that held in part where the suite has proven denies", []CanaryTrial{{Node: "node-1", Direction: scenarios.AxisEgress, Status: StatusWarn}}, nil},
+		{"all held", []CanaryTrial{{Node: "node9", Direction: scenarios.AxisEgress, Status: StatusPass}}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := NewWithT(t)
+			report := &Report{Canary: Canary{Trials: row.trials}}
+			s.search.judge(report, s.evidence.Run)
+			want := ConcludedUnexplained
+			if row.nodes == nil {
+				want = ConcludedEnforced
+			}
+			g.Expect(report.Headline.Conclusion).To(Equal(want), report.Headline.Text)
+			g.Expect(report.Headline.Nodes).To(Equal(row.nodes))
+		})
+	}
 }
 
 func TestDefectIsSaidInASentence(t *testing.T) {

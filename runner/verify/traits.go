@@ -80,15 +80,28 @@ func (c *Canary) traits() []Trait {
 	return []Trait{trait}
 }
 
-// open are the trials that were not denied.
-func (c *Canary) open() []CanaryTrial {
-	return slices.DeleteFunc(slices.Clone(c.Trials), func(t CanaryTrial) bool { return t.Status != StatusFail })
+// open are the trials that were not denied, and those that were in part on nodes where the suite has proven nothing.
+func (c *Canary) open(proven map[string]bool) []CanaryTrial {
+	return slices.DeleteFunc(slices.Clone(c.Trials), func(t CanaryTrial) bool {
+		return t.Status != StatusFail && (t.Status != StatusWarn || proven[t.Node])
+	})
 }
 
-// headline is the answer where the canary got through and every knock of the suite found what it should.
-func (c *Canary) headline() Headline {
-	h := Headline{Conclusion: ConcludedUnexplained, Unexplained: len(c.open())}
-	for _, trial := range c.open() {
+// provenNodes are those on which the suite has proven something.
+func (s *search) provenNodes() map[string]bool {
+	proven := map[string]bool{}
+	for _, k := range s.knocks {
+		if k.proven {
+			proven[k.source], proven[k.target] = true, true
+		}
+	}
+	return proven
+}
+
+// headlineOfCanary is the answer where the canary got through and every knock of the suite found what it should.
+func headlineOfCanary(open []CanaryTrial) Headline {
+	h := Headline{Conclusion: ConcludedUnexplained, Unexplained: len(open)}
+	for _, trial := range open {
 		if !slices.Contains(h.Nodes, trial.Node) {
 			h.Nodes = append(h.Nodes, trial.Node)
 		}
