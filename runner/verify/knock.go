@@ -162,14 +162,17 @@ func (k *knock) weigh() {
 const restSpan = 5 * time.Second
 
 // atRest tells whether the outcome is the engine's last word. One that agreed for a moment, before the change was enforced, and never again, is. What
-// has changed more than once may change again: engines have been seen that let packets through, or lose them, for seconds while they are busy.
+// has changed more than once may change again, and what changed just before the end as well: engines have been seen that let packets through, or lose
+// them, for seconds while they are busy.
 func (k *knock) atRest() bool {
-	if !k.result.Flapping {
-		return true
-	}
 	settled, changes := k.story.result.Steps[k.step].Settled, k.result.Changes
-	return settled.How == runner.SettledAtBound && len(changes) == 2 &&
-		changes[1].After <= runner.SlowEnforcement && settled.Waited-changes[1].After >= restSpan
+	if settled.How != runner.SettledAtBound {
+		return !k.result.Flapping
+	}
+	if len(changes) > 1 && settled.Waited-changes[len(changes)-1].After < restSpan {
+		return false
+	}
+	return !k.result.Flapping || len(changes) == 2 && changes[1].After <= runner.SlowEnforcement
 }
 
 // underPolicies tells whether a policy is in force, or was in an earlier step.
