@@ -12,8 +12,9 @@ import (
 	"github.com/podknock/podknock/runner/verify"
 )
 
-// VerifyJUnit renders a verification as JUnit XML: a suite "stages" with a case for each stage, and a suite "axes" with a case for each axis.
-// What is not enforced is a failure, what is not tested, not supported or left to the plugin is skipped, each with the reason.
+// VerifyJUnit renders a verification as JUnit XML: a suite "stages" with a case for each stage, a suite "axes" with a case for each axis, and after a
+// comparison a suite "comparison" with a case for each difference. What is not enforced, or worse than before, is a failure; what is not tested, not
+// supported or left to the plugin is skipped, each with the reason.
 func VerifyJUnit(w io.Writer, r *verify.Report) error {
 	stages := verifySuite(r, 0, "stages")
 	for _, stage := range verifyStages(r) {
@@ -26,6 +27,9 @@ func VerifyJUnit(w io.Writer, r *verify.Report) error {
 		axes.Cases = append(axes.Cases, axisCase(&r.Axes[i]))
 	}
 	suites := junitSuites{Suites: []junitSuite{stages, axes}}
+	if r.Comparison != nil {
+		suites.Suites = append(suites.Suites, comparisonSuite(r))
+	}
 	for i := range suites.Suites {
 		suites.Suites[i].sum()
 	}
@@ -65,7 +69,9 @@ func stageCase(stage verifyStage) junitCase {
 // headlineCase is the answer, so that a build server shows it in one place.
 func headlineCase(r *verify.Report) junitCase {
 	result := junitCase{Name: "headline", ClassName: "podknock.verify.stages", Time: seconds(0)}
-	switch r.ExitCode() {
+	alone := *r
+	alone.Comparison = nil // it has cases of its own
+	switch alone.ExitCode() {
 	case verify.ExitEnforced:
 	case verify.ExitNotEnforced:
 		result.Failure = problem(string(r.Headline.Conclusion), r.Headline.Text)
@@ -92,4 +98,22 @@ func axisCase(axis *verify.AxisResult) junitCase {
 		result.Skipped = &junitSkipped{clean(string(axis.Judgement) + ": " + axis.Why)}
 	}
 	return result
+}
+
+// comparisonSuite has a case for each difference from another verification.
+func comparisonSuite(r *verify.Report) junitSuite {
+	suite := verifySuite(r, 2, "comparison")
+	for _, list := range []struct {
+		differences []verify.Difference
+		worse       bool
+	}{{r.Comparison.Regressions, true}, {r.Comparison.Improvements, false}, {r.Comparison.Changes, false}} {
+		for _, d := range list.differences {
+			result := junitCase{Name: clean(d.Subject), ClassName: "podknock.verify.comparison." + string(d.Kind), Time: seconds(0)}
+			if list.worse {
+				result.Failure = problem("regression", differenceWords(d))
+			}
+			suite.Cases = append(suite.Cases, result)
+		}
+	}
+	return suite
 }

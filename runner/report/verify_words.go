@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/verify"
@@ -110,6 +111,9 @@ func canaryStage(c *verify.Canary) verifyStage {
 	if len(c.Enforcing) > 0 {
 		stage.text += ", enforced on " + clean(strings.Join(c.Enforcing, ", "))
 	}
+	if c.Denial.How != "" {
+		stage.text += "; " + clean(denialWords(c))
+	}
 	for _, nodes := range []struct {
 		list []string
 		word string
@@ -125,6 +129,19 @@ func canaryStage(c *verify.Canary) verifyStage {
 	}
 	stage.lines = firstLines(stage.lines)
 	return stage
+}
+
+// denialWords say what a denied client saw of the canary, and how long that took at most.
+func denialWords(c *verify.Canary) string {
+	words := "denied by " + string(c.Denial.How)
+	if c.Denial.How == verify.DenialICMP {
+		words += fmt.Sprintf(" (type %d, code %d, from %s)", c.Denial.Type, c.Denial.Code, c.Denial.From)
+	}
+	slowest := time.Duration(0)
+	for i := range c.Trials {
+		slowest = max(slowest, c.Trials[i].After)
+	}
+	return words + fmt.Sprintf(" within %d ms", slowest.Milliseconds())
 }
 
 func suiteStage(s *verify.Suite) verifyStage {
@@ -215,6 +232,10 @@ func verifySummary(r *verify.Report) []string {
 	return append(append(lines, line), cleanUp(run)...)
 }
 
+func differenceWords(d verify.Difference) string {
+	return fmt.Sprintf("%s, was %s", orNone(d.New), orNone(d.Old))
+}
+
 // comparisonSections say what has changed, regressions first.
 func comparisonSections(c *verify.Comparison) []verifySection {
 	if c == nil {
@@ -229,7 +250,7 @@ func comparisonSections(c *verify.Comparison) []verifySection {
 		section := verifySection{title: part.title + " " + since}
 		for _, d := range part.list {
 			section.rows = append(section.rows, [2]string{
-				clean(fmt.Sprintf("%s %s", d.Kind, d.Subject)), clean(fmt.Sprintf("%s, was %s", orNone(d.New), orNone(d.Old))),
+				clean(fmt.Sprintf("%s %s", d.Kind, d.Subject)), clean(differenceWords(d)),
 			})
 		}
 		if len(section.rows) > 0 {

@@ -169,7 +169,27 @@ func (c *Canary) fillNodes() {
 	}
 }
 
-// nothingEnforced says that every form failed on every node that could be asked.
+// nothingEnforced says that every form failed that could be asked, and that some could.
 func (c *Canary) nothingEnforced() bool {
 	return len(c.Open) > 0 && len(c.Enforcing) == 0 && len(c.Mixed) == 0
+}
+
+// notAsked are those of some nodes on which not every form could be asked.
+func (c *Canary) notAsked(nodes []string) []string {
+	var found []string
+	for _, node := range nodes {
+		asked := false
+		for _, trial := range c.Trials {
+			if trial.Node == node {
+				asked = trial.Status != StatusUnknown
+				if !asked {
+					break
+				}
+			}
+		}
+		if !asked {
+			found = append(found, node)
+		}
+	}
+	return found
 }

@@ -302,6 +302,15 @@ func (g *ground) families() []corev1.IPFamily {
 	return nil
 }
 
+// names are those of the nodes.
+func (g *ground) names() []string {
+	var names []string
+	for _, s := range g.sites {
+		names = append(names, s.name())
+	}
+	return names
+}
+
 // close gives the streams back and deletes the namespaces, unless they are kept. What fails here the clean-up of the run does again.
 func (g *ground) close(ctx context.Context) {
 	for _, s := range g.sites {

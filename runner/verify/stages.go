@@ -161,10 +161,8 @@ type CanaryTrial struct {
 	Status   Status        `json:"status"`
 	Observed probe.Outcome `json:"observed,omitempty"`
 	Denial   Denial        `json:"denial,omitzero"`
-	// After is the time from the policy to the first denied knock, Lifted from its deletion to the first knock that connected again. Both
-	// are zero if that was not seen.
-	After  time.Duration `json:"afterNs,omitempty"`
-	Lifted time.Duration `json:"liftedNs,omitempty"`
+	// After is the time from the policy to the moment from which every knock was denied. Zero if that was before the first, or never; see Denial.
+	After time.Duration `json:"afterNs,omitempty"`
 	// Why says in one sentence what is wrong. Empty for a pass.
 	Why string `json:"why,omitempty"`
 }

@@ -137,7 +137,7 @@ func (v *verification) stages(ctx context.Context) *runner.Report {
 		return nil
 	}
 	if r.Canary.nothingEnforced() {
-		v.sayNothingEnforced(found.plugins)
+		v.sayNothingEnforced(found.plugins, r.Canary.notAsked(g.names()))
 		return nil
 	}
 	if len(r.Canary.Enforcing)+len(r.Canary.Mixed) == 0 {
@@ -262,9 +262,15 @@ func (v *verification) shareOut(options *runner.Options, g *ground) {
 	v.cluster.bound(max(limit, v.cluster.now()+1))
 }
 
-// sayNothingEnforced is the answer where every canary failed on every node. It names the plugin and what to do.
-func (v *verification) sayNothingEnforced(found []plugins.Plugin) {
+// sayNothingEnforced is the answer where every canary failed that could be asked: that nothing is enforced if that was all of them on every node.
+// It names the plugin and what to do.
+func (v *verification) sayNothingEnforced(found []plugins.Plugin, notAsked []string) {
 	headline := Headline{Conclusion: ConcludedNotEnforced, Text: "Nothing is enforced: no NetworkPolicy holds on any node."}
+	if len(notAsked) > 0 {
+		headline.Nodes = v.report.Canary.Open
+		headline.Text = fmt.Sprintf("No NetworkPolicy holds on %s, so far as that could be asked. Not everything could be on %s.",
+			nodesText(headline.Nodes), nodesText(notAsked))
+	}
 	var names, advice []string
 	for _, plugin := range found {
 		name := title(plugin)

@@ -214,6 +214,34 @@ func TestInterruptedVerificationCleansUp(t *testing.T) {
 	g.Expect(cluster.cleaned).To(Equal(1))
 }
 
+func TestNothingIsSaidOfANodeThatWasNotAsked(t *testing.T) {
+	trial := func(node string, status Status) CanaryTrial { return CanaryTrial{Node: node, Status: status} }
+	for _, tc := range []struct {
+		name   string
+		trials []CanaryTrial
+		missed []string
+		text   string
+	}{
+		{"a node without any trial", []CanaryTrial{trial("node1", StatusFail)}, []string{"node2"}, "No NetworkPolicy holds on node node1, so far"},
+		{"a node of which one form could not be asked", []CanaryTrial{
+			trial("node1", StatusFail), trial("node1", StatusUnknown), trial("node1", StatusFail), trial("node2", StatusFail),
+		}, []string{"node1"}, "No NetworkPolicy holds on nodes node1, node2, so far"},
+		{"all were asked", []CanaryTrial{trial("node1", StatusFail), trial("node2", StatusFail)}, nil, "Nothing is enforced: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := NewWithT(t)
+			v := &verification{report: &Report{Canary: Canary{Trials: tc.trials}}}
+			v.report.Canary.fillNodes()
+			g.Expect(v.report.Canary.nothingEnforced()).To(BeTrue())
+			missed := v.report.Canary.notAsked([]string{"node1", "node2"})
+			g.Expect(missed).To(Equal(tc.missed))
+			v.sayNothingEnforced(nil, missed)
+			g.Expect(v.report.Headline.Text).To(HavePrefix(tc.text))
+			g.Expect(v.report.ExitCode()).To(Equal(ExitNotEnforced))
+		})
+	}
+}
+
 func TestBlockedSinceWantsALongRow(t *testing.T) {
 	sample := func(tenths int, known, blocked bool) canarySample {
 		return canarySample{start: time.Duration(tenths) * 100 * time.Millisecond, known: known, blocked: blocked}
