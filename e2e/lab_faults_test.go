@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/podknock/podknock/e2e/defects"
 	"github.com/podknock/podknock/runner"
 	"github.com/podknock/podknock/runner/verify"
 )
@@ -58,17 +59,33 @@ var _ = Describe("podknock run on a cluster that breaks", Label("lab", "full"), 
 		Expect(code).To(BeZero())
 	}, SpecTimeout(4*time.Minute))
 
-	It("shows a node without its engine as open: packets pass, and cells fail for that alone", func(ctx SpecContext) {
-		running := breaking(ctx, "component", "kill", "engine", "--node", server)
+	It("shows nodes without their engines as open: packets pass, and cells fail for that alone", func(ctx SpecContext) {
+		DeferCleanup(func(ctx SpecContext) { startEngines(ctx, name) }, NodeTimeout(time.Minute))
+		running := breaking(ctx, "component", "kill", "engine", "--node", "node1")
+		lab(ctx, name, "component", "kill", "engine", "--node", "node2")
 		code, report := running.wait()
-		lab(ctx, name, "component", "start", "engine", "--node", server)
+		Expect(code).To(Equal(runner.ExitMismatch))
+		Expect(report.Counts.Fail).NotTo(BeZero())
 		for _, cell := range allCells(report) {
 			if cell.Mark == runner.MarkFail {
 				Expect(fmt.Sprint(cell.Expected, cell.Observed)).To(Equal("blockedconnected"), cell.ID)
 			}
 		}
-		Expect(code).To(Or(Equal(runner.ExitMismatch), BeZero()), "open, or enough of the other node's engine")
 	}, SpecTimeout(4*time.Minute))
+
+	It("has verify say that enforcement ended where the engines were killed half way", func(ctx SpecContext) {
+		DeferCleanup(func(ctx SpecContext) { startEngines(ctx, name) }, NodeTimeout(time.Minute))
+		running := startVerify(ctx, config, "--axis", "deny-all,policy-update")
+		Eventually(ctx, func() string {
+			return kubectl(ctx, name, "get", "networkpolicies", "-A", "-o", "name")
+		}).WithTimeout(time.Minute).WithPolling(100 * time.Millisecond).Should(ContainSubstring("deny-all"))
+		lab(ctx, name, "component", "kill", "engine", "--node", "node1")
+		lab(ctx, name, "component", "kill", "engine", "--node", "node2")
+		code, report := running.wait()
+		Expect(code).To(Equal(verify.ExitNotEnforced))
+		Expect(report.Canary.Enforcing).To(ConsistOf("node1", "node2"), "before they were killed")
+		Expect(defects.Names(&report.Headline)).To(ConsistOf("stopped-enforcing"), report.Headline.Text)
+	}, SpecTimeout(6*time.Minute))
 
 	DescribeTable("blames no policy for a node that",
 		func(ctx SpecContext, fault, mend string) {
@@ -140,12 +157,30 @@ var _ = Describe("a lab with faults", Label("lab", "full"), Serial, func() {
 		Expect(reach("node1", "10.89.0.13")).To(Succeed())
 		Expect(lab(ctx, name, "status")).To(ContainSubstring("node node3: Ready"))
 
+		lab(ctx, name, "component", "kill", "kubelet", "--node", "node3")
+		expectBroken(ctx, name, "kubelet")
+		lab(ctx, name, "component", "start", "kubelet", "--node", "node3")
+		Eventually(func() error { _, err := tryLab(ctx, name, "status"); return err }).WithTimeout(30 * time.Second).Should(Succeed())
+
+		lab(ctx, name, "load", abs(*archiveFlag))
+		code, report := startVerify(ctx, filepath.Join("/run/podknock", name, "kubeconfig"), "--axis", "deny-all").wait()
+		Expect(code).To(BeZero(), report.Headline.Text)
+		Expect(report.Canary.Enforcing).To(ConsistOf("node1", "node2", "node3"))
+
 		for _, component := range []string{"etcd", "kube-apiserver"} {
 			lab(ctx, name, "component", "kill", component)
 		}
 		expectBroken(ctx, name, "ended: killed")
 	}, SpecTimeout(5*time.Minute))
 })
+
+// startEngines starts the engines of both nodes again.
+func startEngines(ctx SpecContext, name string) {
+	GinkgoHelper()
+	for _, node := range []string{"node1", "node2"} {
+		lab(ctx, name, "component", "start", "engine", "--node", node)
+	}
+}
 
 // expectBroken expects that a lab's status fails and says why.
 func expectBroken(ctx SpecContext, name, why string) {

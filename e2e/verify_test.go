@@ -123,7 +123,8 @@ var _ = Describe("podknock verify", Serial, func() {
 		lab(ctx, six, "load", abs(*archiveFlag))
 		kubeconfig := filepath.Join("/run/podknock", six, "kubeconfig")
 
-		code, report := startVerify(ctx, kubeconfig, everyExternal...).wait()
+		before := startVerify(ctx, kubeconfig, everyExternal...)
+		code, report := before.wait()
 		Expect(report.Headline.Conclusion).To(Equal(verify.ConcludedEnforced), report.Headline.Text)
 		Expect(code).To(BeZero())
 		Expect(report.Path.Status).To(Equal(verify.StatusPass))
@@ -135,6 +136,16 @@ var _ = Describe("podknock verify", Serial, func() {
 		Expect(code).To(BeZero())
 		Expect(run.Cluster.Families).To(ConsistOf("IPv6"))
 		Expect(run.Counts.Pass).To(BeNumerically(">", 200))
+
+		code, same := startVerify(ctx, kubeconfig, "--axis", "deny-all", "--compare", before.report).wait()
+		Expect(code).To(BeZero(), same.Headline.Text)
+		Expect(same.Comparison.Run).To(Equal(report.Run))
+		Expect(same.Comparison.Regressions).To(BeEmpty())
+
+		lab(ctx, six, "engine", "set", "none")
+		code, worse := startVerify(ctx, kubeconfig, "--compare", before.report).wait()
+		Expect(code).To(Equal(verify.ExitNotEnforced))
+		Expect(worse.Comparison.Regressions).To(ContainElement(HaveField("Kind", verify.DifferentAnswer)))
 	}, NodeTimeout(10*time.Minute))
 
 	It("says that nothing is enforced, and names the plugin", Label("lab"), func(ctx SpecContext) {
