@@ -58,8 +58,15 @@ func onlyProtocol(protocol corev1.Protocol) scope {
 	}
 }
 
+// onlyFamily is about the packets of a family. The family of a question to the DNS is that of the addresses that are asked for, and it goes to
+// name servers of either family.
 func onlyFamily(family corev1.IPFamily) scope {
-	return func(k *knock, _ end) level { return certainly(k.cell.Family == family) }
+	return func(k *knock, at end) level {
+		if at == asking || k.cell.To.Kind == scenarios.EndpointDNS {
+			return unsure
+		}
+		return certainly(k.cell.Family == family)
+	}
 }
 
 // onlyPlacement is about pods: what is no pod is on no node in this sense.
