@@ -161,18 +161,25 @@ func (k *knock) weigh() {
 // restSpan is how long an outcome has to stay the same at the end of a step that did not become what it should, for it to be the last word.
 const restSpan = 5 * time.Second
 
+// longRest is how long that has to be where it changed to and fro before.
+const longRest = 20 * time.Second
+
 // atRest tells whether the outcome is the engine's last word. One that agreed for a moment, before the change was enforced, and never again, is. What
-// has changed more than once may change again, and what changed just before the end as well: engines have been seen that let packets through, or lose
-// them, for seconds while they are busy.
+// has changed more than once may change again for a long time, and what changed just before the end as well: engines have been seen that let packets
+// through, or lose them, for seconds while they are busy.
 func (k *knock) atRest() bool {
 	settled, changes := k.story.result.Steps[k.step].Settled, k.result.Changes
 	if settled.How != runner.SettledAtBound {
 		return !k.result.Flapping
 	}
-	if len(changes) > 1 && settled.Waited-changes[len(changes)-1].After < restSpan {
-		return false
+	rest := settled.Waited
+	if len(changes) > 0 {
+		rest -= changes[len(changes)-1].After
 	}
-	return !k.result.Flapping || len(changes) == 2 && changes[1].After <= runner.SlowEnforcement
+	if !k.result.Flapping {
+		return len(changes) < 2 || rest >= restSpan
+	}
+	return rest >= longRest || rest >= restSpan && len(changes) == 2 && changes[1].After <= runner.SlowEnforcement
 }
 
 // underPolicies tells whether a policy is in force, or was in an earlier step.

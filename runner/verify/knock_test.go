@@ -35,6 +35,8 @@ func TestWhatIsEvidenceAboutPolicies(t *testing.T) {
 		{"even if it was the same for the last seconds", runner.MarkFail, passes, stopped,
 			[]runner.Change{at(0, probe.Connected), at(9*time.Second, probe.Timeout), at(20*time.Second, probe.Connected), at(22*time.Second, probe.Timeout)},
 			true, policies, false, false},
+		{"but it is after twenty seconds of rest", runner.MarkFail, passes, stopped,
+			[]runner.Change{at(0, probe.Timeout), at(4*time.Second, probe.Connected), at(6*time.Second, probe.Timeout)}, true, policies, true, false},
 		{"what agreed for longer than a change takes was enforced, and then was not", runner.MarkFail, stopped, passes,
 			[]runner.Change{at(0, probe.Timeout), at(13*time.Second, probe.Connected)}, true, policies, false, false},
 		{"nor does it prove anything where it came right", runner.MarkPass, passes, passes,
