@@ -22,6 +22,9 @@ func Judge(report *Report, evidence Evidence) {
 	newSearch(newStories(evidence)).judge(report, evidence.Run)
 }
 
+// calmShare is how many knocks have to be proven for each that changed to and fro, for latencies to count nevertheless.
+const calmShare = 100
+
 func (s *search) judge(report *Report, run *runner.Report) {
 	report.Axes = judgeAxes(s.stories, run)
 	report.Traits = append(report.Traits, traitsOf(s.stories)...)
@@ -30,7 +33,7 @@ func (s *search) judge(report *Report, run *runner.Report) {
 	late := judgeTiming(report.Changes)
 	restless, open := s.restless(), report.Canary.open(s.provenNodes())
 	switch {
-	case restless > len(failed):
+	case restless > len(failed) && (len(late) == 0 || restless*calmShare > s.proven()):
 		report.Headline = headlineRestless(restless)
 	case len(failed) > 0:
 		found, ok := s.solve()

@@ -166,6 +166,29 @@ func TestEngineThatEnforcesSomeNamespacesOnly(t *testing.T) {
 	})
 }
 
+func TestLatenessCountsWhereNextToAllIsCalm(t *testing.T) {
+	s := simulated(t)
+	for _, row := range []struct {
+		name     string
+		restless int
+		named    []string
+	}{
+		{"many knocks changed to and fro", 200, nil},
+		{"one did", 1, []string{"policies-late"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := NewWithT(t)
+			s.suffer(s.search.right)
+			for _, k := range s.search.knocks[:row.restless] {
+				k.result.Mark, k.result.Flapping, k.failed, k.proven = runner.MarkFail, true, false, false
+			}
+			report := &Report{Changes: []ChangeLatency{{Axis: scenarios.AxisPolicyCreate, Steps: []time.Duration{10 * time.Second, 11 * time.Second}}}}
+			s.search.judge(report, s.evidence.Run)
+			g.Expect(names(report.Headline)).To(Equal(row.named), report.Headline.Text)
+		})
+	}
+}
+
 // timed gives the steps of the run times: the scenarios run one after the other, each step for a minute. It returns when the half of them is over.
 func (s *simulation) timed() (half time.Time) {
 	start := time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
